@@ -41,7 +41,7 @@ def pae(payload_type: str, payload: bytes) -> bytes:
 class Envelope:
     """A payload with its signatures, as received."""
 
-    type: str
+    payload_type: str
     payload: bytes
     signatures: tuple[tuple[bytes, bytes], ...]
 
@@ -57,11 +57,11 @@ class Envelope:
 
     def message(self) -> bytes:
         """The bytes that are signed."""
-        return pae(self.type, self.payload)
+        return pae(self.payload_type, self.payload)
 
     def encode(self) -> bytes:
         """The envelope's bytes."""
-        return pack([self.type, self.payload, [list(s) for s in self.signatures]])
+        return pack([self.payload_type, self.payload, [list(s) for s in self.signatures]])
 
     def verified(self, mode: int, keys: Mapping[bytes, PublicKey]) -> frozenset[bytes]:
         """The kids whose signature verifies under ``keys`` in a channel of ``mode``. A set: no key counts twice."""
@@ -73,8 +73,8 @@ class Envelope:
 
     def read(self, doc: str, type_: type[T]) -> T:
         """The document in the payload, or ``Malformed`` TYPE or PARSE. Says nothing about signatures."""
-        if self.type != media_type(doc):
-            raise Malformed("TYPE", found=self.type, need=media_type(doc))
+        if self.payload_type != media_type(doc):
+            raise Malformed("TYPE", found=self.payload_type, need=media_type(doc))
         return unpack(self.payload, type_)
 
 
