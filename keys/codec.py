@@ -40,8 +40,13 @@ def unpack(data: bytes, type: Any = None) -> Any:  # noqa: A002  the word that m
         fault = _fault(plain, DEPTH)
         if fault is None and _encoder.encode(plain) != data:
             fault = "not the one DCM form of its value"
+        if fault is None and type is None:
+            return plain
         if fault is None:
-            return plain if type is None else _typed_decoder(type).decode(data)
+            typed = _typed_decoder(type).decode(data)
+            if _encoder.encode(typed) == data:
+                return typed
+            fault = "a field is missing"  # one that has a default in the Struct
     except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError, ValueError, TypeError) as e:
         fault = str(e) or e.__class__.__name__
     raise Malformed("PARSE", what=_name(type), why=fault)

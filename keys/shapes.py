@@ -6,6 +6,7 @@ A document is a frozen Struct that refuses unknown fields. An absent field is le
 from __future__ import annotations
 
 import unicodedata
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import msgspec
@@ -59,5 +60,5 @@ def check_name(text: str) -> None:
 
 def check_sorted(what: str, items: tuple[bytes, ...] | tuple[str, ...]) -> None:
     """Strictly rising order, so no doubles, or ``Malformed`` PARSE."""
-    if any(a >= b for a, b in zip(items, items[1:], strict=False)):  # type: ignore[operator]
+    if any(a >= b for a, b in pairwise(items)):  # type: ignore[operator]
         raise Malformed("PARSE", what=what, why="not sorted, or one twice")
