@@ -1,0 +1,64 @@
+# The front door. On a machine with Python 3.11 or newer and make, nothing else:
+#
+#   make demo     both parties' nodes on this machine, one exchange played through, then type a line yourself
+#   make test     the whole test suite; ends with the list of parts that were not run
+#
+# The first call installs the locked parts into .venv (about a minute); later calls start at once.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/stamp
+SOURCES := channel keys tests
+ARGS ?=
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
+
+.PHONY: help demo test check fmt lock ci clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## */make \1\t/p' Makefile | expand -t 16
+
+demo: $(STAMP)  ## the whole channel on this machine; ARGS=--script plays it through without a person
+	@$(BIN)/channel demo $(ARGS)
+
+test: $(STAMP)  ## the whole test suite; ARGS goes to pytest
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP)  ## lint, format, types, floors
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(STAMP)  ## let ruff mend and format what it can
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+ci:  ## what the build server runs: parts of the system, check, every test, none left out
+	./.ci/run
+
+lock:  ## write both lock files anew from pyproject.toml; ARGS=--upgrade takes newer versions
+	@command -v uv >/dev/null || { echo "make lock needs uv (pip install uv)" >&2; exit 2; }
+	$(COMPILE) --group dev $(ARGS) --output-file requirements.lock
+	$(COMPILE) --constraints requirements.lock --output-file deploy/requirements.lock
+
+clean:  ## remove what was installed and cached here; demo data outside stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The project itself is installed last, from this folder and with nothing fetched: hatchling stands in the lock.
+$(STAMP): requirements.lock pyproject.toml
+	@for python in $(PYTHON); do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; \
+	done; \
+	[ -n "$$python" ] || { echo "Python 3.11 or newer is needed. Name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 2; }; \
+	echo "Installing the locked parts into $(VENV) ..."; \
+	"$$python" -m venv --clear $(VENV) || { echo "No venv could be made; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
+	@touch $(STAMP)
