@@ -21,13 +21,15 @@ import binascii
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
-from keys.errors import Malformed, Unverified, WrongUse
+from keys.errors import Malformed, Refused, Unverified, WrongUse
+from keys.suites import SESSION, check_public
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,8 +55,11 @@ class NotePublic:
     ml: bytes
 
     def __post_init__(self) -> None:
-        if len(self.ed) != _RAW_LENGTH[ED25519] or len(self.ml) != _RAW_LENGTH[MLDSA44_TIMED]:
-            raise Malformed("NOTE_KEY", ed=len(self.ed), ml=len(self.ml))
+        try:
+            check_public(SESSION, self.ed)  # length, and the points under which anything verifies
+            _ml_public(self.ml)
+        except (Refused, ValueError):
+            raise Malformed("NOTE_KEY", ed=self.ed, ml=len(self.ml)) from None
 
 
 class NotePrivate:
@@ -64,7 +69,7 @@ class NotePrivate:
 
     def __init__(self, seed: bytes) -> None:
         if len(seed) != 64:
-            raise Malformed("NOTE_KEY", ed=min(len(seed), 32), ml=max(len(seed) - 32, 0))
+            raise Malformed("SEED", suite=0x0201, length=len(seed))
         self._ed = Ed25519PrivateKey.from_private_bytes(seed[:32])
         self._ml = MLDSA44PrivateKey.from_seed_bytes(seed[32:])
         self.public = NotePublic(self._ed.public_key().public_bytes_raw(), self._ml.public_key().public_bytes_raw())
@@ -238,11 +243,8 @@ def check(note: Note, log_key: NotePublic, cosigner: tuple[str, NotePublic] | No
     The log's name is ``note.origin``: the caller compares it with the origin it expects. A line of one of these keys
     that fails raises ``Unverified`` NOTE_SIG, whatever else the note carries; other lines are not looked at.
     """
-    log = _times(note, note.origin, ((ED25519, log_key.ed), (MLDSA44_TIMED, log_key.ml)))
-    by = {}
-    if cosigner is not None:
-        name, key = cosigner
-        by = _times(note, name, ((ED25519_TIMED, key.ed), (MLDSA44_TIMED, key.ml)))
+    log = log_lines(note, log_key)
+    by = cosigner_lines(note, *cosigner) if cosigner else {}
     signed, cosigned = ED25519 in log, ED25519 in log and ED25519_TIMED in by
     anchor = signed and MLDSA44_TIMED in log
     return Standing(
@@ -255,6 +257,16 @@ def check(note: Note, log_key: NotePublic, cosigner: tuple[str, NotePublic] | No
     )
 
 
+def log_lines(note: Note, key: NotePublic) -> dict[int, int]:
+    """The types of line that the log's own key has under the note, each with its newest time; else NOTE_SIG."""
+    return _times(note, note.origin, ((ED25519, key.ed), (MLDSA44_TIMED, key.ml)))
+
+
+def cosigner_lines(note: Note, name: str, key: NotePublic) -> dict[int, int]:
+    """The types of line that the cosigner ``name`` has under the note, each with its newest time; else NOTE_SIG."""
+    return _times(note, name, ((ED25519_TIMED, key.ed), (MLDSA44_TIMED, key.ml)))
+
+
 def verify_line(line: Line, kind: int, raw_public: bytes, note: Note) -> int:
     """The time in seconds (0 in untimed lines) of a line that this key made over this note; else NOTE_SIG."""
     at = 0 if kind == ED25519 else int.from_bytes(line.sig[:8])
@@ -264,12 +276,17 @@ def verify_line(line: Line, kind: int, raw_public: bytes, note: Note) -> int:
             raise InvalidSignature
         message = _message(kind, line.name, note, at)
         if kind == MLDSA44_TIMED:
-            MLDSA44PublicKey.from_public_bytes(raw_public).verify(signature, message)
+            _ml_public(raw_public).verify(signature, message)
         else:
             Ed25519PublicKey.from_public_bytes(raw_public).verify(signature, message)
     except (InvalidSignature, ValueError):
         raise Unverified("NOTE_SIG", name=line.name, keyid=line.keyid) from None
     return at
+
+
+@lru_cache(maxsize=256)
+def _ml_public(raw: bytes) -> MLDSA44PublicKey:
+    return MLDSA44PublicKey.from_public_bytes(raw)
 
 
 def _times(note: Note, name: str, keys: tuple[tuple[int, bytes], ...]) -> dict[int, int]:
