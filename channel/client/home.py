@@ -1,0 +1,144 @@
+"""A desk home: what one party's experts keep on their own machine.
+
+    desk.toml        where the node is and which certificate it shows
+    founding.dcm     the channel's founding documents; the channel id is computed from them
+    node-cert.pem    the pinned certificate of the own node
+    keys/SEAT.key    a person's keys under a passphrase (0600)
+    desk.sqlite      this desk's own copy of both logs, the notes it has verified, and envelopes not yet delivered
+
+One process holds a home. What stands in the copy was verified before it was written.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from channel.protocol.founding import Founding, read_founding
+from keys.codec import pack, unpack
+from keys.errors import Refused, WrongUse
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS record(letter TEXT NOT NULL, idx INTEGER NOT NULL, raw BLOB NOT NULL,
+                                  PRIMARY KEY(letter, idx)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS blob(hash BLOB PRIMARY KEY, raw BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS note(letter TEXT NOT NULL, kind TEXT NOT NULL, size INTEGER NOT NULL, raw BLOB NOT NULL,
+                                PRIMARY KEY(letter, kind, size)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox(ph BLOB PRIMARY KEY, t TEXT NOT NULL, env BLOB NOT NULL, blobs BLOB NOT NULL)
+                                  STRICT, WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskConfig:
+    """desk.toml: ``node_url``, or ``node_home`` of a node on this machine, whose run.json says where it listens."""
+
+    party: str
+    node_url: str
+    node_home: str
+
+
+class DeskHome:
+    """The files of a desk home, held by this process until ``close``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = _read_config(path / "desk.toml")
+        self.founding: Founding = read_founding((path / "founding.dcm").read_bytes())
+        self.node_cert = (path / "node-cert.pem").read_text()
+        self._lock: IO[str] = _hold(path / "lock")
+        self._db = sqlite3.connect(path / "desk.sqlite", isolation_level=None)
+        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + SCHEMA)
+        for hash_, raw in self.founding.blob_map().items():
+            self._db.execute("INSERT OR IGNORE INTO blob VALUES(?, ?)", (hash_, raw))
+
+    def close(self) -> None:
+        """Let the home go."""
+        self._db.close()
+        self._lock.close()
+
+    def records(self, letter: str) -> list[bytes]:
+        """The copy of a log, in order."""
+        rows = self._db.execute("SELECT raw FROM record WHERE letter = ? ORDER BY idx", (letter,))
+        return [raw for (raw,) in rows]
+
+    def keep(
+        self,
+        letter: str,
+        first: int,
+        records: Iterable[bytes],
+        blobs: Iterable[tuple[bytes, bytes]],
+        notes: Iterable[tuple[str, int, bytes]],
+    ) -> None:
+        """Write verified records from index ``first``, their blobs, and notes (kind, size, bytes), all or nothing.
+
+        Kinds: ``log`` the newest log-valid note, ``cosigned`` the newest with the other party's line, ``anchor`` each
+        cosigned anchor. Only the newest ``log`` and ``cosigned`` stay.
+        """
+        self._db.execute("BEGIN IMMEDIATE")
+        with self._db:
+            self._db.executemany(
+                "INSERT INTO record VALUES(?, ?, ?)", ((letter, first + i, raw) for i, raw in enumerate(records))
+            )
+            self._db.executemany("INSERT OR IGNORE INTO blob VALUES(?, ?)", blobs)
+            for kind, size, raw in notes:
+                if kind != "anchor":
+                    self._db.execute("DELETE FROM note WHERE letter = ? AND kind = ?", (letter, kind))
+                self._db.execute("INSERT OR IGNORE INTO note VALUES(?, ?, ?, ?)", (letter, kind, size, raw))
+
+    def notes(self, letter: str, kind: str) -> list[bytes]:
+        """Notes of a kind, smallest size first."""
+        rows = self._db.execute("SELECT raw FROM note WHERE letter = ? AND kind = ? ORDER BY size", (letter, kind))
+        return [raw for (raw,) in rows]
+
+    def blob(self, hash_: bytes) -> bytes | None:
+        """A blob of this desk's copy."""
+        row = self._db.execute("SELECT raw FROM blob WHERE hash = ?", (hash_,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def queue(self, ph: bytes, t: str, env: bytes, blobs: Iterable[bytes]) -> None:
+        """Keep a signed envelope until it is delivered, before anything is sent."""
+        self._db.execute("INSERT OR IGNORE INTO outbox VALUES(?, ?, ?, ?)", (ph, t, env, pack(list(blobs))))
+
+    def queued(self) -> list[tuple[bytes, str, bytes, list[bytes]]]:
+        """What is not yet delivered: payload hash, type, envelope, blobs."""
+        rows = self._db.execute("SELECT ph, t, env, blobs FROM outbox")
+        return [(ph, t, env, unpack(blobs, list)) for ph, t, env, blobs in rows]
+
+    def delivered(self, ph: bytes) -> None:
+        """Drop an envelope that both nodes hold, or that was refused."""
+        self._db.execute("DELETE FROM outbox WHERE ph = ?", (ph,))
+
+    def seats(self) -> list[str]:
+        """The seats whose keys this home holds."""
+        return sorted(p.stem for p in (self.path / "keys").glob("*.key"))
+
+
+def _read_config(path: Path) -> DeskConfig:
+    try:
+        table = tomllib.loads(path.read_text())
+    except FileNotFoundError as e:
+        raise WrongUse("NO_DESK_HOME", path=str(path.parent)) from e
+    except tomllib.TOMLDecodeError as e:
+        raise WrongUse("CONFIG", path=str(path), why=str(e)) from e
+    known = {"party", "node_url", "node_home"}
+    if set(table) - known or not isinstance(table.get("party"), str):
+        raise WrongUse("CONFIG", path=str(path), why=", ".join(sorted(set(table) - known)) or "party")
+    return DeskConfig(table["party"], str(table.get("node_url", "")), str(table.get("node_home", "")))
+
+
+def _hold(path: Path) -> IO[str]:
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as e:
+        file.close()
+        raise Refused("HOME_HELD", path=str(path.parent)) from e
+    path.chmod(0o600)
+    return file
