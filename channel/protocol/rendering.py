@@ -1,0 +1,242 @@
+"""Any message as lines of plain text in either language, from its codes and the format book alone.
+
+The renderer translates codes only: free text keeps the sender's language and is marked with it. Texts from the peer
+pass ``plain`` (keys/plain.py), so they can neither move a cursor nor hide a character; each line of a longer text
+stands behind "| ", so that no text can pass for a header or an END line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from channel.protocol.book import Field, Files, Format, value_fault
+from keys.plain import duration, plain, short, utc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderView:
+    """What a reader sees of a message's header. Names are resolved by the caller; the rest are codes.
+
+    Codes: role, standing, level, prec, lang, tlp, pap, mode, status. Times in ms UTC, ``ack_by`` and ``reply_by`` in
+    seconds from receipt. ``names``: what key ids and payload hashes of the body are called (seats, message numbers).
+    """
+
+    number: str
+    party: str
+    seat: str
+    person: str
+    role: str
+    standing: str
+    level: str
+    prec: str
+    ts: int
+    lang: str
+    mode: str
+    case: str | None = None  # the number of the opening message; None in that message and outside cases
+    status: str = "message"
+    tlp: str | None = None
+    pap: str | None = None
+    played: bool = False
+    to: tuple[str, ...] = ()
+    refs: tuple[str, ...] = ()
+    cosign: tuple[str, ...] = ()
+    single: bool = False
+    ack_by: int | None = None
+    reply_by: int | None = None
+    logged: int | None = None
+    received: int | None = None
+    exercise: str | None = None
+    names: Mapping[bytes, str] = field(default_factory=dict)
+
+
+def level(files: Files, code: str, lang: str) -> str:
+    """A level as shape, word and bars."""
+    found = files.levels.get(code)
+    if found is None:
+        return _unknown(files, code, lang)
+    return f"{found.shape} {found.text(lang)} {'▮' * found.bars}{'▯' * (len(files.levels) - found.bars)}"
+
+
+def word(files: Files, list_: str, code: str, lang: str) -> str:
+    """The word of a code of a list, without the code."""
+    codes = files.lists[list_].codes
+    return codes[code].text(lang) if code in codes else _unknown(files, code, lang)
+
+
+def label(files: Files, name: str, lang: str, /, **values: str) -> str:
+    """A label of header or trailer."""
+    return files.lists["header"].codes[name].text(lang, **values)
+
+
+def _unknown(files: Files, code: str, lang: str) -> str:
+    return f"{_line(code)} ({label(files, 'unknown_code', lang)})"
+
+
+def _line(text: str) -> str:
+    """Untrusted text on one line."""
+    return " ".join(plain(text).split("\n"))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One message being rendered in one language."""
+
+    files: Files
+    form: Format
+    header: HeaderView
+    body: Mapping[str, Any]
+    lang: str
+    before: Mapping[str, Any]
+
+    def lines(self) -> list[str]:
+        return [
+            *self._head(),
+            *self._opening_sentences(),
+            *(line for name in self.form.fields if name in self.body for line in self._field(name)),
+            *(line for name in self.body if name not in self.form.fields for line in self._field(name)),
+            *self._closing_sentences(),
+            self._labelled("end", _line(self.header.number)),
+        ]
+
+    # ---- header ----
+
+    def _head(self) -> list[str]:
+        h = self.header
+        lines = [self._banner()]
+        if h.mode == "exercise" and h.exercise is not None:
+            lines.append(self._sentence("X12", name=_line(h.exercise)))
+        version = f"{label(self.files, 'version', self.lang)} {self.form.version}"
+        lines.append(f"{self.form.code} {self.form.text(self.lang)} ({version})")
+        rows: list[tuple[str, str | None]] = [
+            ("number", _line(h.number)),
+            ("precedence", self._word("prec", h.prec)),
+            ("from", self._from()),
+            ("to", self._several(h.to)),
+            ("cosign", self._several(h.cosign)),
+            ("composed", utc(h.ts)),
+            ("logged", None if h.logged is None else utc(h.logged)),
+            ("received", None if h.received is None else utc(h.received)),
+            ("case", None if h.case is None else _line(h.case)),
+            ("refs", self._several(h.refs)),
+            ("level", level(self.files, h.level, self.lang)),
+            ("ack_by", self._within(h.ack_by)),
+            ("reply_by", self._within(h.reply_by)),
+            ("tlp", self._limit("tlp", h.tlp or self.form.defaults.tlp)),
+            ("pap", self._limit("pap", h.pap or self.form.defaults.pap)),
+            ("lang", self._word("lang", h.lang)),
+        ]
+        lines += [self._labelled(name, value) for name, value in rows if value]
+        return [*lines, label(self.files, "single", self.lang)] if h.single else lines
+
+    def _banner(self) -> str:
+        """Mode, and test, in both languages side by side, whatever the reader's language."""
+        shown = [("mode", self.header.mode)] + [("status", self.header.status)] * (self.header.status != "message")
+        return " · ".join(f"{word(self.files, ls, c, 'en')} / {word(self.files, ls, c, 'zh')}" for ls, c in shown)
+
+    def _from(self) -> str:
+        h = self.header
+        seat = label(self.files, "played", self.lang, seat=_line(h.seat)) if h.played else _line(h.seat)
+        words = (self._word("role", h.role), self._word("standing", h.standing))
+        return " · ".join((_line(h.party), _line(h.person), seat, *words))
+
+    def _limit(self, list_: str, code: str) -> str:
+        return f"{_line(code)} ({self._word(list_, code)})"
+
+    def _within(self, seconds: int | None) -> str | None:
+        if seconds is None:
+            return None
+        n, unit = duration(seconds)
+        length = self.files.lists["unit"].codes[unit].text(self.lang, n=str(n))
+        return label(self.files, "within", self.lang, duration=length)
+
+    # ---- sentences ----
+
+    def _opening_sentences(self) -> list[str]:
+        caveat = self.body.get("caveat", self.form.defaults.caveat)
+        said = {name for name in self.body if name in self.form.fields and not self.form.fields[name].beside}
+        only_minimum = self.form.preliminary and said <= set(self.form.minimum)
+        shown = ("X4", only_minimum or "PRE" in caveat), ("X3", "WP" in caveat)
+        return [self._sentence(no) for no, holds in shown if holds]
+
+    def _closing_sentences(self) -> list[str]:
+        lists = self.files.lists
+        used = (self.form.fields[name].list for name in self.body if name in self.form.fields)
+        needed = {lists[name].prints for name in used if name is not None}
+        return [self._sentence(no) for no in sorted(no for no in needed if no is not None)]
+
+    def _sentence(self, no: str, **values: str) -> str:
+        return self.files.sentences[no].text(self.lang, **values)
+
+    # ---- body ----
+
+    def _field(self, name: str) -> list[str]:
+        rule = self.form.fields.get(name)
+        value = self.body[name]
+        if rule is None or value_fault(self.files, rule, value) is not None:
+            shown = value.hex() if isinstance(value, bytes) else str(value)
+            return [self._pair(f"? {_line(name)} ({label(self.files, 'unread_field', self.lang)})", _line(shown))]
+        label = f"{rule.letter} {rule.text(self.lang)}" if rule.letter else rule.text(self.lang)
+        if rule.type == "text" and not self._is_code(rule, value):
+            return self._text(label, rule, value)
+        now = self._value(rule, value)
+        old = self.before.get(name)
+        if old is not None and old != value and value_fault(self.files, rule, old) is None:
+            now = label(self.files, "changed", self.lang, before=self._value(rule, old), after=now)
+        return [self._pair(label, now)]
+
+    def _text(self, label: str, rule: Field, value: str) -> list[str]:
+        if self.header.lang != self.lang:
+            label = f"{label} {label(self.files, 'authentic', self.lang, lang=self._word('lang', self.header.lang))}"
+        if not rule.lines:
+            return [self._pair(label, _line(value))]
+        return [self._pair(label, "").rstrip(), *(f"  | {line}" for line in plain(value).split("\n"))]
+
+    def _value(self, rule: Field, value: Any) -> str:
+        match rule.type:
+            case "code" | "text":
+                return self._coded(rule, value)
+            case "codes":
+                return ("；" if self.lang == "zh" else "; ").join(self._coded(rule, code) for code in value)
+            case "time":
+                return utc(value)
+            case "keys" | "refs":
+                return self._several(tuple(self.header.names.get(id_, short(id_)) for id_ in value)) or ""
+        return ("；" if self.lang == "zh" else "; ").join(self._material(item) for item in value)
+
+    def _coded(self, rule: Field, code: str) -> str:
+        return f"{code} {self._word(rule.list, code)}" if self._is_code(rule, code) and rule.list else _line(code)
+
+    def _is_code(self, rule: Field, value: str) -> bool:
+        return rule.list is not None and value in self.files.lists[rule.list].codes
+
+    def _material(self, item: Mapping[str, Any]) -> str:
+        return label(
+            self.files,
+            "material",
+            self.lang,
+            name=_line(item["name"]),
+            size=str(item["size"]),
+            sha256=item["sha256"].hex(),
+            how=_line(item["how"]),
+        )
+
+    # ---- words ----
+
+    def _word(self, list_: str, code: str) -> str:
+        return word(self.files, list_, code, self.lang)
+
+    def _several(self, items: tuple[str, ...]) -> str | None:
+        return ("、" if self.lang == "zh" else ", ").join(map(_line, items)) or None
+
+    def _labelled(self, name: str, value: str) -> str:
+        lists = self.files.lists
+        label = lists["prec" if name == "precedence" else name].text(self.lang) if name in _LISTS else None
+        return self._pair(label or label(self.files, name, self.lang), value)
+
+    def _pair(self, label: str, value: str) -> str:
+        return f"{label}：{value}" if self.lang == "zh" else f"{label}: {value}"
+
+
+_LISTS = frozenset({"precedence", "tlp", "pap", "lang"})  # header lines whose label is that of their code list

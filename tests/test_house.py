@@ -1,0 +1,287 @@
+"""The rules of the house that no other tool holds: sizes, names, floors, texts, locks, and that the papers are true."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import string
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+TOP = Path(__file__).resolve().parent.parent
+MODULES = sorted([*TOP.glob("channel/**/*.py"), *TOP.glob("keys/**/*.py")])
+PAPERS = sorted([*TOP.glob("*.md"), *TOP.glob("docs/**/*.md")])
+NOT_NAMES = {"manager", "handler", "helper", "helpers", "util", "utils", "common", "base", "misc"}
+ERRORS = {"Problem", "WrongUse", "Malformed", "Refused", "Unavailable", "Unverified", "SecurityAlarm", "NotDelivered"}
+
+
+@cache
+def settings() -> dict[str, Any]:
+    return tomllib.loads((TOP / "pyproject.toml").read_text("utf-8"))
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """Every file of the project as a reader of a clone would find it: nothing that .gitignore names."""
+    kept = [path for path in TOP.iterdir() if path.name not in {".git", ".venv", "demo", "build", "dist"}]
+    files = [file for path in kept for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
+    hidden = re.compile(r"__pycache__|_cache/|\.hypothesis/|\.egg-info")
+    return tuple(sorted(file for file in files if not hidden.search(file.relative_to(TOP).as_posix() + "/")))
+
+
+def words_of(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(TOP).as_posix())
+def test_a_module_is_at_most_400_lines_opens_with_its_promise_and_has_names_that_say_something(path: Path) -> None:
+    """A module longer than 400 lines, without a docstring, or with an empty word as a name, is looked at again."""
+    text = path.read_text("utf-8")
+    tree = ast.parse(text)
+    named = [
+        node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert len(text.splitlines()) <= 400
+    assert ast.get_docstring(tree) or not text.strip()
+    assert {name: words_of(name) & NOT_NAMES for name in [path.stem, *named] if words_of(name) & NOT_NAMES} == {}
+
+
+def test_the_floors_in_the_architecture_paper_are_the_linters() -> None:
+    """docs/architecture.md shows the same floors, top to bottom, as the contract that import-linter holds."""
+    contract = next(each for each in settings()["tool"]["importlinter"]["contracts"] if each["name"] == "floors")
+    linter = [{f"channel/{part.strip()}" for part in layer.split("|")} for layer in contract["layers"]]
+    paper = (TOP / "docs/architecture.md").read_text("utf-8")
+    rows = re.findall(r"^ (\d)  ((?:channel/|keys)\S*(?: \| \S+)*)", paper, re.MULTILINE)
+    numbers = [int(number) for number, _ in rows]
+    assert numbers == sorted(numbers, reverse=True)
+    assert [set(row.split(" | ")) for _, row in rows] == [*linter, {"keys"}]
+
+
+def test_imports_only_go_down() -> None:
+    """import-linter keeps every contract of pyproject.toml."""
+    program = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run([program, "--no-cache"], cwd=TOP, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+def flat(tree: dict[str, Any], path: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in tree.items():
+        found |= flat(value, f"{path}{key}.") if isinstance(value, dict) else {f"{path}{key}": str(value)}
+    return found
+
+
+@cache
+def texts() -> dict[str, dict[str, dict[str, str]]]:
+    """{file family: {language: {text id: text}}}; keys/texts.toml holds both languages in one file."""
+    locales = {
+        language: flat(tomllib.loads((TOP / f"channel/locales/{name}.toml").read_text("utf-8")))
+        for language, name in (("en", "en"), ("zh", "zh_Hans"))
+    }
+    keys: dict[str, dict[str, str]] = {"en": {}, "zh": {}}
+    for path, text in flat(tomllib.loads((TOP / "keys/texts.toml").read_text("utf-8"))).items():
+        *rest, last = path.split(".")
+        language, where = (last, rest) if last in keys else (rest[0], [*rest[1:], last])
+        if language not in keys:  # what_en beside what_zh
+            stem, _, language = last.rpartition("_")
+            where = [*rest, stem]
+        keys[language][".".join(where)] = text
+    return {"channel": locales, "keys": keys}
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("family", ["channel", "keys"])
+def test_every_text_exists_in_both_languages_with_the_same_places_to_fill(family: str) -> None:
+    """A text id in one language stands in the other, and both name the same values."""
+    en, zh = texts()[family]["en"], texts()[family]["zh"]
+    assert en
+    assert set(en) == set(zh)
+    assert {key: (en[key], zh[key]) for key in en if placeholders(en[key]) != placeholders(zh[key])} == {}
+    assert [key for key in en if not en[key].strip() or not re.search(r"[\u4e00-\u9fff]", zh[key])] == []
+
+
+def raised_codes(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text("utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+    named = [(getattr(call.func, "id", getattr(call.func, "attr", "")), call.args[0]) for call in calls]
+    return {code.value for name, code in named if name in ERRORS and isinstance(code, ast.Constant)}
+
+
+@pytest.mark.parametrize("package", ["keys", "channel"])
+def test_every_error_that_is_raised_has_a_text(package: str) -> None:
+    """No code reaches a person without words: keys has its own file, everything else may use both."""
+    known = {key.removesuffix(".what") for key in texts()["keys"]["en"]}
+    if package == "channel":
+        known |= {key.removesuffix(".what") for key in texts()["channel"]["en"]}
+    raised = {path: raised_codes(path) - known for path in MODULES if path.is_relative_to(TOP / package)}
+    assert {path.relative_to(TOP).as_posix(): sorted(codes) for path, codes in raised.items() if codes} == {}
+
+
+LOADED = re.compile("升级|降级|演习|遏制|分裂|联署|甲方|乙方|你方|红线|溯源|归因|单签|责任说明|split view|checkpoint")
+CHINESE = [
+    *TOP.glob("channel/locales/zh_*.toml"),
+    TOP / "keys/texts.toml",
+    TOP / "README.zh.md",
+    *TOP.glob("channel/formats/*.toml"),
+]
+
+
+@pytest.mark.parametrize("path", CHINESE, ids=lambda path: path.name)
+def test_texts_avoid_the_words_that_the_glossary_rules_out(path: Path) -> None:
+    """Words that accuse, or that mean something else to one side, stand in no text."""
+    assert LOADED.findall(path.read_text("utf-8")) == []
+
+
+# --- papers -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PAPERS, ids=lambda path: path.relative_to(TOP).as_posix())
+def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
+    """A relative link in a paper names a file of the project."""
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def commands_in(paper: Path) -> list[list[str]]:
+    """The lines of its terminal sessions, as words, without prompt and comment."""
+    blocks = re.findall(r"^```(?:sh|console)?\n(.*?)^```", paper.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    lines = [
+        line.removeprefix("$ ").split("  #")[0].split()
+        for block in blocks
+        for line in block.splitlines()
+        if line.startswith("$ ")
+    ]
+    assert lines
+    return lines
+
+
+@cache
+def command_group(program: str) -> click.Group:
+    """The click group behind a program of pyproject.toml."""
+    module = importlib.import_module(settings()["project"]["scripts"][program].split(":")[0])
+    groups = [value for value in vars(module).values() if isinstance(value, click.Group)]
+    nested = {id(command) for group in groups for command in group.commands.values()}
+    return next(group for group in groups if id(group) not in nested)
+
+
+def missing_part(words: list[str]) -> str | None:
+    """The first word of a command line that the project does not know, or None."""
+    program, rest = Path(words[0]).name, words[1:]
+    if program == "make":
+        targets = set(re.findall(r"^([\w./-]+):", (TOP / "Makefile").read_text("utf-8"), re.MULTILINE))
+        return next((word for word in rest if "=" not in word and word not in targets), None)
+    if program not in settings()["project"]["scripts"]:
+        return None
+    command: click.Command = command_group(program)
+    options = {name for parameter in command.params for name in parameter.opts}
+    for word in rest:
+        if word.startswith("--"):
+            if word.split("=")[0] not in options:
+                return word
+        elif isinstance(command, click.Group):
+            if word not in command.commands:
+                return word
+            command = command.commands[word]
+            options |= {name for parameter in command.params for name in parameter.opts}
+    return None
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_the_commands_that_the_readme_shows_exist(name: str) -> None:
+    """Every command and every option in a README's sessions is known to make or to the command line."""
+    assert [(" ".join(line), missing_part(line)) for line in commands_in(TOP / name) if missing_part(line)] == []
+
+
+def test_the_readme_says_in_its_first_30_lines_how_to_try_to_test_and_to_verify() -> None:
+    """Name in both languages, a session with demo, test and verify, and links to the papers, before line 30 ends."""
+    top = "\n".join((TOP / "README.md").read_text("utf-8").splitlines()[:30])
+    wanted = [
+        "人工智能风险沟通与防误判渠道",
+        "make demo",
+        "make test",
+        "channel verify examples/incident.dcx",
+        "docs/architecture.md",
+    ]
+    assert [word for word in wanted if word not in top] == []
+
+
+def test_papers_stay_short_where_they_promised_to() -> None:
+    """CONTRIBUTING at most 80 lines, a decision record at most 60."""
+    limits = {TOP / "CONTRIBUTING.md": 80} | dict.fromkeys((TOP / "docs/decisions").glob("0*.md"), 60)
+    assert {
+        path.name: limit for path, limit in limits.items() if len(path.read_text("utf-8").splitlines()) > limit
+    } == {}
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def pins(lock: str) -> dict[str, tuple[str, str]]:
+    """{name: (version, first line)} of a lock file; each pin has at least one hash."""
+    found = {}
+    for entry in re.split(r"\n(?=[a-z0-9])", (TOP / lock).read_text("utf-8")):
+        if match := re.match(r"([a-z0-9][a-z0-9._-]*)==(\S+)", entry):
+            assert "--hash=sha256:" in entry, match[1]
+            found[canonicalize_name(match[1])] = (match[2], entry.splitlines()[0])
+    return found
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "deploy/requirements.lock"])
+def test_the_locks_hold_what_the_project_asks_for(lock: str) -> None:
+    """Each part that pyproject.toml names is pinned, in a version that it allows; the deployed lock has the same pins."""
+    wanted = list(settings()["project"]["dependencies"])
+    if lock == "requirements.lock":
+        wanted += [*settings()["dependency-groups"]["dev"], *settings()["build-system"]["requires"]]
+    unmet = []
+    for line in wanted:
+        part = Requirement(line)
+        version, _ = pins(lock).get(canonicalize_name(part.name), ("0", ""))
+        if not part.specifier.contains(version, prereleases=True):
+            unmet.append((line, version))
+    assert unmet == []
+    assert {name for name, (version, _) in pins(lock).items() if pins("requirements.lock")[name][0] != version} == set()
+
+
+def test_every_part_we_run_on_has_its_reason_written_down() -> None:
+    """A dependency stands in a decision record."""
+    records = "\n".join(path.read_text("utf-8") for path in (TOP / "docs/decisions").glob("0*.md"))
+    named = {canonicalize_name(word) for word in re.findall(r"`([A-Za-z0-9_-]+)`", records)}
+    parts = {canonicalize_name(Requirement(line).name) for line in settings()["project"]["dependencies"]}
+    assert parts - named == set()
+
+
+def test_no_file_names_a_registry_or_a_folder_of_one_machine() -> None:
+    """Parties install from mirrors of their own: no host of a package registry, no path of whoever made the lock."""
+    hosts = [
+        "pypi" + ".org",
+        "python" + "hosted.org",
+        "npm" + "js.org",
+        "debian" + ".org",
+        "docker" + ".io",
+        "crates" + ".io",
+        "docs" + ".rs",
+    ]
+    places = ["/opt/" + "wheels", "/opt/" + "pypi", "/root" + "/", "/home" + "/runner", "/tmp" + "/plan", "/work" + "/"]
+    found = []
+    for path in tracked():
+        raw = path.read_bytes()
+        found += [(path.relative_to(TOP).as_posix(), word) for word in hosts + places if word.encode() in raw]
+    assert found == []
