@@ -31,8 +31,30 @@ MAX_SIZE = 1 << 53
 
 # The labels without which nothing can be rendered.
 NEEDED_LABELS = frozenset(
-    "number end from to composed logged received case refs level ack_by reply_by within cosign single played changed "
-    "version material authentic unknown_code unread_field".split()
+    [
+        "number",
+        "end",
+        "from",
+        "to",
+        "composed",
+        "logged",
+        "received",
+        "case",
+        "refs",
+        "level",
+        "ack_by",
+        "reply_by",
+        "within",
+        "cosign",
+        "single",
+        "played",
+        "changed",
+        "version",
+        "material",
+        "authentic",
+        "unknown_code",
+        "unread_field",
+    ]
 )
 NEEDED_SENTENCES = frozenset({"X3", "X4", "X12"})
 NEEDED = frozenset({"header", "unit", "mode", "status", "prec", "tlp", "pap", "lang", "role", "standing", "caveat"})

@@ -64,7 +64,7 @@ class Book:
 
     def defaults(self, fmt: str) -> dict[str, Any]:
         """What holds where a message of this format says nothing: {tlp, pap, basis, caveat: list}."""
-        defaults: Defaults = self._form(fmt).defaults
+        defaults = self._form(fmt).defaults
         return {
             "tlp": defaults.tlp,
             "pap": defaults.pap,

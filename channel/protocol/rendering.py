@@ -91,6 +91,7 @@ class Page:
     before: Mapping[str, Any]
 
     def lines(self) -> list[str]:
+        """Header, sentences, body, sentences, number."""
         return [
             *self._head(),
             *self._opening_sentences(),
@@ -177,21 +178,21 @@ class Page:
         if rule is None or value_fault(self.files, rule, value) is not None:
             shown = value.hex() if isinstance(value, bytes) else str(value)
             return [self._pair(f"? {_line(name)} ({label(self.files, 'unread_field', self.lang)})", _line(shown))]
-        label = f"{rule.letter} {rule.text(self.lang)}" if rule.letter else rule.text(self.lang)
+        told = f"{rule.letter} {rule.text(self.lang)}" if rule.letter else rule.text(self.lang)
         if rule.type == "text" and not self._is_code(rule, value):
-            return self._text(label, rule, value)
+            return self._text(told, rule, value)
         now = self._value(rule, value)
         old = self.before.get(name)
         if old is not None and old != value and value_fault(self.files, rule, old) is None:
             now = label(self.files, "changed", self.lang, before=self._value(rule, old), after=now)
-        return [self._pair(label, now)]
+        return [self._pair(told, now)]
 
-    def _text(self, label: str, rule: Field, value: str) -> list[str]:
+    def _text(self, name: str, rule: Field, value: str) -> list[str]:
         if self.header.lang != self.lang:
-            label = f"{label} {label(self.files, 'authentic', self.lang, lang=self._word('lang', self.header.lang))}"
+            name = f"{name} {label(self.files, 'authentic', self.lang, lang=self._word('lang', self.header.lang))}"
         if not rule.lines:
-            return [self._pair(label, _line(value))]
-        return [self._pair(label, "").rstrip(), *(f"  | {line}" for line in plain(value).split("\n"))]
+            return [self._pair(name, _line(value))]
+        return [self._pair(name, "").rstrip(), *(f"  | {line}" for line in plain(value).split("\n"))]
 
     def _value(self, rule: Field, value: Any) -> str:
         match rule.type:
@@ -231,12 +232,13 @@ class Page:
         return ("、" if self.lang == "zh" else ", ").join(map(_line, items)) or None
 
     def _labelled(self, name: str, value: str) -> str:
-        lists = self.files.lists
-        label = lists["prec" if name == "precedence" else name].text(self.lang) if name in _LISTS else None
-        return self._pair(label or label(self.files, name, self.lang), value)
+        if name in _LISTS:
+            return self._pair(self.files.lists[_LISTS[name]].text(self.lang), value)
+        return self._pair(label(self.files, name, self.lang), value)
 
     def _pair(self, label: str, value: str) -> str:
         return f"{label}：{value}" if self.lang == "zh" else f"{label}: {value}"
 
 
-_LISTS = frozenset({"precedence", "tlp", "pap", "lang"})  # header lines whose label is that of their code list
+# Header lines whose label is that of their code list.
+_LISTS = {"precedence": "prec", "tlp": "tlp", "pap": "pap", "lang": "lang"}
