@@ -1,0 +1,253 @@
+"""What one person does at the own desk: read, send, acknowledge, export (docs/architecture.md, one message).
+
+    async with Client(home, seat_keys, clock=clock, random=os.urandom) as client:
+        await client.sync()
+        sent = await client.send(draft)            # sealed, signed, kept, handed to the node
+        await client.wait(sent.ph, "delivered", 30)
+
+An envelope is kept in the home before it is sent and dropped when both nodes hold it; the same bytes are submitted
+again after any interruption, and the log takes them once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from msgspec import UNSET
+
+from channel.client.home import DeskHome
+from channel.client.view import LETTERS, View, blobs_named
+from channel.client.wire import Wire
+from channel.clock import Clock
+from channel.protocol.fold import MessageView
+from channel.protocol.formats import Book
+from channel.protocol.header import FormatCode, Header, Payload
+from channel.protocol.message import Opened, open_message, seal
+from channel.protocol.note import parse
+from channel.protocol.people import Ack, AckStep
+from channel.protocol.record import NOTHING_SEEN, Record
+from keys.envelope import Envelope, join, media_type, pae, sign
+from keys.errors import NotDelivered, Refused, Unavailable, Unverified, WrongUse
+from keys.identity import PrivateKey
+from keys.shapes import ZERO, Language
+
+ORDER = ("logged", "delivered", "anchored")
+State = Literal["logged", "delivered", "anchored", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class SeatKeys:
+    """An unlocked person in a seat."""
+
+    seat: str
+    sign: PrivateKey
+    seal: PrivateKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a person wants to say, before it is sealed. ``case`` is the payload hash of the opening message."""
+
+    fmt: FormatCode
+    body: Mapping[str, Any]
+    lang: Language
+    level: str = "attention"
+    case: bytes | None = None
+    refs: tuple[bytes, ...] = ()
+
+
+class Client:
+    """One person's desk. ``keys`` None: a reader without a session can only look at the home's copy."""
+
+    def __init__(
+        self, home: DeskHome, keys: SeatKeys, url: str, *, clock: Clock, random: Callable[[int], bytes]
+    ) -> None:
+        self.home, self.keys, self.clock, self._random = home, keys, clock, random
+        self.view = View(home)
+        self.wire = Wire(url, home.node_cert, self.view.chan)
+
+    async def __aenter__(self) -> Self:
+        await self.wire.__aenter__()
+        try:
+            await self.wire.login(self.keys.sign, self._random(32), self.clock.now())
+        except BaseException:
+            await self.wire.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.wire.__aexit__()
+
+    async def sync(self) -> None:
+        """Fetch, verify and fold what the node has new; send again what is not yet delivered."""
+        notes = await self.wire.notes()
+        for letter in LETTERS:
+            copy = self.view.copies[letter]
+            until = _newest(notes[letter])
+            records: list[bytes] = []
+            while len(copy.records) + len(records) < until:
+                more = await self.wire.records(letter, len(copy.records) + len(records), until)
+                if not more:
+                    raise Unavailable("NODE_BEHIND", log=letter, have=len(copy.records) + len(records))
+                records += more
+            blobs = {h: await self.wire.blob(h) for h in sorted(blobs_named(records)) if self.home.blob(h) is None}
+            self.view.absorb(letter, records, blobs, notes[letter])
+        for ph, t, env, blobs_kept in self.home.queued():
+            await self._again(ph, t, env, blobs_kept)
+
+    async def send(self, draft: Draft) -> MessageView:
+        """Seal, sign, keep and submit a message; returns it as logged. ``Refused`` says which rule is against it."""
+        header = self._header(draft)
+        self.book().check(draft.fmt, draft.body, status=header.status)
+        policy = self.view.fold.policy(self.view.letter)
+        sealed = seal(
+            header,
+            draft.body,
+            self._recipient_keys(header.to),
+            self.view.charter.mode,
+            cek=self._random(32),
+            salts={name: self._random(16) for name in draft.body},
+            max_body=policy.limits.max_body,
+        )
+        message = pae(media_type("msg"), sealed.payload_bytes)
+        envelope = join(media_type("msg"), sealed.payload_bytes, {self.keys.sign.kid: self.keys.sign.sign(message)})
+        await self._submit("msg", envelope, (sealed.payload.blob,), (sealed.blob,))
+        return self.find(envelope.hash)
+
+    async def ack(self, message: MessageView, step: AckStep, why: str | None = None, next_: int | None = None) -> None:
+        """Sign one step of receipt for a message of the other party."""
+        document = Ack(
+            chan=self.view.chan,
+            from_=self.keys.sign.kid,
+            mid=message.mid,
+            ph=message.ph,
+            step=step,
+            why=UNSET if why is None else why,
+            next=UNSET if next_ is None else next_,
+            ts=self.clock.now(),
+        )
+        await self._submit("ack", sign("ack", document, [self.keys.sign]), (), ())
+
+    async def wait(self, ph: bytes, state: State, within: float) -> MessageView:
+        """The message once it has come so far, or ``NotDelivered`` after ``within`` seconds."""
+        end = self.clock.monotonic() + within
+        while True:
+            await self.sync()
+            message = self.find(ph)
+            if self.reached(message, state):
+                return message
+            if self.clock.monotonic() >= end:
+                raise NotDelivered("NOT_YET", number=message.verdict.number, state=state, seconds=int(within))
+            await asyncio.sleep(0.05)
+
+    def reached(self, message: MessageView, state: State) -> bool:
+        """Whether a message has come as far as ``state``."""
+        if state == "read":
+            return any(isinstance(a.doc, Ack) and a.doc.step != "undecryptable" for a in message.acks)
+        now = self.view.state(message.verdict.letter, message.verdict.index)
+        return ORDER.index(now) >= ORDER.index(state)
+
+    def messages(self) -> list[MessageView]:
+        """All messages that this desk may show, in display order."""
+        return self.view.fold.messages()
+
+    def find(self, ph: bytes) -> MessageView:
+        """The message of a payload hash, or ``WrongUse`` NO_MESSAGE."""
+        message = self.view.fold.find(ph)
+        if message is None:
+            raise WrongUse("NO_MESSAGE", ref=ph)
+        return message
+
+    def open(self, message: MessageView) -> Opened:
+        """The body of a message that is sealed to this person, checked in the order of protocol 11.2."""
+        payload, blob = message.verdict.doc, self.home.blob(_payload(message).blob)
+        if not isinstance(payload, Payload) or blob is None:
+            raise Unverified("OPEN", why="BLOB")
+        if self.keys.seal.kid not in payload.to:
+            raise Refused("NOT_ADDRESSED", seat=self.keys.seat)
+        opened = open_message(payload, blob, self.keys.seal, self.view.charter.mode)
+        self.book().check(payload.fmt, opened.body, status=payload.status)
+        return opened
+
+    def book(self) -> Book:
+        """The format book of the policy in force."""
+        raw = self.home.blob(self.view.fold.policy(self.view.letter).formats)
+        if raw is None:
+            raise Unverified("BOOK")
+        return Book.read(raw)
+
+    def _header(self, draft: Draft) -> Header:
+        level: Any = draft.level
+        if draft.case is not None:
+            level = self.view.fold.case_level(draft.case) or "routine"
+        return Header(
+            chan=self.view.chan,
+            from_=self.keys.sign.kid,
+            mid=self._random(16),
+            ts=self.clock.now(),
+            prev=self._previous(),
+            suite=self.keys.seal.public.suite,
+            to=self.view.fold.recipients(),
+            fmt=draft.fmt,
+            case=UNSET if draft.case is None else draft.case,
+            level=level,
+            prec=self.view.fold.policy(self.view.letter).level(level).prec,
+            status="message",
+            refs=draft.refs or UNSET,
+            lang=draft.lang,
+        )
+
+    def _previous(self) -> bytes:
+        own = [m for m in self.messages() if _payload(m).from_ == self.keys.sign.kid]
+        return max(own, key=lambda m: m.verdict.index).ph if own else ZERO
+
+    def _recipient_keys(self, kids: tuple[bytes, ...]) -> dict[bytes, Any]:
+        held = {**self.view.fold.party("a").keys, **self.view.fold.party("b").keys}
+        return {kid: held[kid] for kid in kids}
+
+    async def _submit(self, t: str, envelope: Envelope, names: tuple[bytes, ...], blobs: tuple[bytes, ...]) -> None:
+        """Judge it here first, keep it, hand it in, and see it in the log under a note."""
+        raw = envelope.encode()
+        verdict = self.view.fold.judge(self.view.letter, self._as_record(t, raw, names).encode())
+        if verdict.reason:
+            raise Refused(verdict.reason)
+        self.home.queue(envelope.hash, t, raw, blobs)
+        try:
+            await self.wire.submit(t, raw, blobs)
+        except Refused as e:
+            if not isinstance(e, Unavailable):
+                self.home.delivered(envelope.hash)
+            raise
+        await self.sync()
+
+    def _as_record(self, t: str, env: bytes, names: tuple[bytes, ...]) -> Record:
+        """The record that the node would write now, as far as the desk can know it."""
+        peer = self.view.copies[self.view.peer]
+        size = self.view.fold.cut[0 if self.view.peer == "a" else 1]
+        own = (v for v in self.view.fold.display() if v.letter == self.view.letter)
+        last = max((v.record.ts for v in own if v.record), default=0)
+        seen = (0, size, peer.roots[size]) if size else NOTHING_SEEN
+        return Record(t=t, ts=max(last, self.clock.now()), seen=seen, blobs=tuple(sorted(names)), env=env)
+
+    async def _again(self, ph: bytes, t: str, env: bytes, blobs: list[bytes]) -> None:
+        copy = self.view.copies[self.view.letter]
+        at = next((v.index for v in self.view.fold.display() if v.letter == self.view.letter
+                   and v.envelope is not None and v.envelope.hash == ph), None)  # fmt: skip
+        if at is None:
+            await self.wire.submit(t, env, blobs)
+        elif at < copy.delivered:
+            self.home.delivered(ph)
+
+
+def _payload(message: MessageView) -> Payload:
+    doc = message.verdict.doc
+    if not isinstance(doc, Payload):
+        raise WrongUse("NO_MESSAGE", ref=message.ph)
+    return doc
+
+
+def _newest(notes: Mapping[str, Any]) -> int:
+    return max((parse(raw).size for raw in (notes["newest"], notes["cosigned"]) if raw), default=0)
