@@ -30,7 +30,6 @@ MAX_SESSIONS = 16  # of one member
 REQUEST_TYPE = "application/vnd.dcx.request.v1"
 
 
-
 @dataclass(slots=True)
 class Session:
     """One desk's session: the member's key id, the session key, its end on the monotonic clock, the last counter."""

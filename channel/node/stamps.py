@@ -24,7 +24,7 @@ class Stamps:
         self._drift = 0
 
     def now(self) -> int:
-        """This instant in the node's own time, which the wall clock can't move."""
+        """The instant in the node's own time, which the wall clock can't move."""
         return self._wall + int((self._clock.monotonic() - self._start) * 1000)
 
     def next(self) -> int:
@@ -35,6 +35,11 @@ class Stamps:
     def seconds(self) -> int:
         """POSIX seconds for timed note lines."""
         return max(1, self.now() // 1000)
+
+    @property
+    def last(self) -> int:
+        """The newest ``ts`` that was given."""
+        return self._last
 
     def raise_floor(self, ts: int) -> None:
         """No later ``ts`` is below this one: the newest record that the log already has."""
