@@ -2,8 +2,8 @@
 
 A text file is TOML. Each id is the path to a string: ``[SIGS] what = "…"`` has the id ``SIGS.what``, in
 ``[standing] government = "…"`` it is ``standing.government``. Errors have ``what`` (what happened) and ``do`` (what to
-do). ``texts.toml`` of this package holds both languages side by side under ``en`` and ``zh``; the channel's files are
-one a language.
+do). ``texts.toml`` of this package holds both languages side by side, ``en`` and ``zh`` last in the path; the channel's
+files are one a language.
 """
 
 from __future__ import annotations
@@ -101,14 +101,9 @@ def own_entries(lang: str) -> Mapping[str, str]:
 
 
 def one_language(tree: Mapping[str, Any], lang: str) -> dict[str, str]:
-    """Id -> text of a tree whose leaves are ``{en = …, zh = …}``."""
-    return {
-        ".".join(part for at, part in enumerate(parts) if at != place): text
-        for id_, text in flatten(tree).items()
-        for parts in [id_.split(".")]
-        for place in [next((k for k, part in enumerate(parts) if k and part in LANGUAGES), -1)]
-        if place > 0 and parts[place] == lang
-    }
+    """Id -> text of a tree in which each text is ``{en = …, zh = …}``."""
+    end = f".{lang}"
+    return {id_.removesuffix(end): text for id_, text in flatten(tree).items() if id_.endswith(end)}
 
 
 def own_texts(lang: str) -> Texts:
