@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from msgspec import Meta
 
+from keys import suites
 from keys.codec import pack, unpack
 from keys.errors import Malformed, Refused, WrongUse
 from keys.identity import PrivateKey, PublicKey
@@ -122,6 +123,11 @@ class NodeKeys:
     cosigner: bytes = field(repr=False)
 
 
+def new_key(mode: int, suite: int) -> PrivateKey:
+    """A fresh key from the system's randomness."""
+    return PrivateKey(mode, suite, os.urandom(suites.SEED_LENGTH[suite]))
+
+
 def write_keys(
     path: Path, keys: Sequence[PrivateKey], passphrase: Passphrase, label: str, cost: Cost = AT_REST
 ) -> None:
@@ -129,6 +135,7 @@ def write_keys(
     modes = {key.mode for key in keys}
     if len(modes) != 1:
         raise WrongUse("KEYS_OF_ONE_MODE")
+    _check_label(label)
     header = _Header(
         mode=1 if modes == {1} else 2,
         label=label,
@@ -226,6 +233,15 @@ def read_secret(path: Path) -> bytes:
     if len(data) > MAX_FILE:
         raise Malformed("KEY_FILE", path=path)
     return data
+
+
+def _check_label(label: str) -> None:
+    try:
+        check_name(label)
+    except ValueError as e:
+        raise WrongUse("LABEL") from e
+    if not 1 <= len(label) <= 200:
+        raise WrongUse("LABEL")
 
 
 def _read_file(path: Path) -> tuple[_Header, bytes]:

@@ -40,11 +40,11 @@ def test_public_halves_need_no_passphrase(file, make_key):
 
 def test_a_wrong_passphrase_opens_nothing(file):
     """One code for it, and no word of the passphrase in what is raised."""
-    wrong = Passphrase("-".join(["al", "most"]))
+    wrong = Passphrase(WORD[::-1])
     with pytest.raises(Refused) as caught:
         keyring.read_keys(file, wrong)
     assert caught.value.code == "PASSPHRASE"
-    assert "al-most" not in "".join(traceback.format_exception(caught.value)) + repr(caught.value.values)
+    assert WORD[::-1] not in "".join(traceback.format_exception(caught.value)) + repr(caught.value.values)
 
 
 def test_a_passphrase_may_be_typed_in_any_form_of_its_letters(file):
@@ -206,3 +206,19 @@ def test_a_file_whose_public_half_is_anothers_is_no_key_file(tmp_path, make_key)
     keyring.write_keys(tmp_path / "x", [false], Passphrase(WORD), "x", DEMO)
     with pytest.raises(Malformed):
         keyring.read_keys(tmp_path / "x", Passphrase(WORD))
+
+
+def test_a_label_that_could_not_be_read_back_is_not_written(tmp_path, make_key):
+    """Empty, too long, or with control characters."""
+    for label in ("", "x" * 201, "a\x1b[0mb"):
+        with pytest.raises(WrongUse):
+            keyring.write_keys(tmp_path / "x", [make_key("one")], Passphrase(WORD), label, DEMO)
+    assert not list(tmp_path.iterdir())
+
+
+def test_new_keys_differ_and_have_their_mode_and_suite():
+    """Each from fresh randomness."""
+    one, two = keyring.new_key(1, suites.SIGN), keyring.new_key(1, suites.SIGN)
+    assert one.kid != two.kid
+    assert (one.mode, one.public.suite) == (1, suites.SIGN)
+    assert keyring.new_key(2, suites.SEAL).public.suite == suites.SEAL
