@@ -52,12 +52,12 @@ class Book:
         for name in form.minimum:
             if name not in body:
                 raise Refused("FMT", fmt=fmt, field=name, why="missing")
-        if all(form.fields[name].beside for name in body if name in form.fields):
-            raise Refused("FMT", fmt=fmt, field="", why="nothing said")
         for name, value in body.items():
             if (why := value_fault(self.files, form.fields.get(name), value)) is not None:
                 raise Refused("FMT", fmt=fmt, field=name, why=why)
-        if categories is not None and body.get("category", next(iter(categories), "")) not in categories:
+        if all(form.fields[name].beside for name in body):
+            raise Refused("FMT", fmt=fmt, field="", why="nothing said")
+        if categories is not None and "category" in body and body["category"] not in categories:
             raise Refused("FMT", fmt=fmt, field="category", why="switched off")
         if to is not None and not set(body.get("info", ())) <= set(to):
             raise Refused("FMT", fmt=fmt, field="info", why="not a recipient")

@@ -108,8 +108,8 @@ class Page:
         lines = [self._banner()]
         if h.mode == "exercise" and h.exercise is not None:
             lines.append(self._sentence("X12", name=_line(h.exercise)))
-        version = f"{label(self.files, 'version', self.lang)} {self.form.version}"
-        lines.append(f"{self.form.code} {self.form.text(self.lang)} ({version})")
+        version = label(self.files, "version", self.lang, version=str(self.form.version))
+        lines.append(self._aside(f"{self.form.code} {self.form.text(self.lang)}", version))
         rows: list[tuple[str, str | None]] = [
             ("number", _line(h.number)),
             ("precedence", self._word("prec", h.prec)),
@@ -143,7 +143,7 @@ class Page:
         return " · ".join((_line(h.party), _line(h.person), seat, *words))
 
     def _limit(self, list_: str, code: str) -> str:
-        return f"{_line(code)} ({self._word(list_, code)})"
+        return self._aside(_line(code), self._word(list_, code))
 
     def _within(self, seconds: int | None) -> str | None:
         if seconds is None:
@@ -177,7 +177,9 @@ class Page:
         value = self.body[name]
         if rule is None or value_fault(self.files, rule, value) is not None:
             shown = value.hex() if isinstance(value, bytes) else str(value)
-            return [self._pair(f"? {_line(name)} ({label(self.files, 'unread_field', self.lang)})", _line(shown))]
+            return [
+                self._pair(self._aside(f"? {_line(name)}", label(self.files, "unread_field", self.lang)), _line(shown))
+            ]
         told = f"{rule.letter} {rule.text(self.lang)}" if rule.letter else rule.text(self.lang)
         if rule.type == "text" and not self._is_code(rule, value):
             return self._text(told, rule, value)
@@ -235,6 +237,9 @@ class Page:
         if name in _LISTS:
             return self._pair(self.files.lists[_LISTS[name]].text(self.lang), value)
         return self._pair(label(self.files, name, self.lang), value)
+
+    def _aside(self, text: str, aside: str) -> str:
+        return f"{text}（{aside}）" if self.lang == "zh" else f"{text} ({aside})"
 
     def _pair(self, label: str, value: str) -> str:
         return f"{label}：{value}" if self.lang == "zh" else f"{label}: {value}"
