@@ -155,7 +155,9 @@ class Page:
     # ---- sentences ----
 
     def _opening_sentences(self) -> list[str]:
-        caveat = self.body.get("caveat", self.form.defaults.caveat)
+        caveat: Any = self.body.get("caveat")
+        if value_fault(self.files, self.form.fields.get("caveat"), caveat) is not None:
+            caveat = self.form.defaults.caveat
         said = {name for name in self.body if name in self.form.fields and not self.form.fields[name].beside}
         only_minimum = self.form.preliminary and said <= set(self.form.minimum)
         shown = ("X4", only_minimum or "PRE" in caveat), ("X3", "WP" in caveat)
