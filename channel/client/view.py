@@ -99,10 +99,13 @@ class View:
             self._credit(letter, offer)
         self._fold()
 
-    def stale(self, now: int) -> bool:
-        """Whether the other party's newest timed line is older than the policy's ``stale_s``. ``now`` in ms."""
-        newest = max(copy.timed for copy in self.copies.values())
-        return now // 1000 - newest > self.fold.policy(self.letter).timers.stale_s
+    def age(self, now: int) -> int:
+        """Seconds since the newest time that the other party has signed. ``now`` in ms."""
+        return max(0, now // 1000 - max(copy.timed for copy in self.copies.values()))
+
+    def stale_after(self) -> int:
+        """The age in seconds from which on the other side counts as STALE."""
+        return self.fold.policy(self.letter).timers.stale_s
 
     def state(self, letter: Letter, index: int) -> str:
         """logged, delivered or anchored: how far a record of a log has come."""

@@ -1,0 +1,196 @@
+"""``channel demo``: both parties on this machine, one exchange played through with every proof checked.
+
+Each side is what it is in earnest: a node of its own with its own store and journal, a desk home with its own keys, TLS
+between them. The demo only starts the nodes, types for both experts, and shows both desks side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import click
+
+from channel.cli.desk import node_url, unlock
+from channel.cli.homes import Side, make_homes
+from channel.cli.main import Context, channel
+from channel.cli.present import header_view
+from channel.cli.processes import Nodes
+from channel.cli.terminal import Terminal
+from channel.cli.trial import free_ports
+from channel.client.client import Client, Draft
+from channel.client.export import export
+from channel.client.home import DeskHome
+from channel.clock import SystemClock
+from channel.protocol.audit import audit
+from channel.protocol.fold import MessageView
+from keys.errors import Problem, Refused
+from keys.words import words
+
+WAIT = 30.0
+LINES = {
+    "US": "An AI agent in a US test network acts outside its limits; it is being stopped. No effect outside seen.",
+    "CN": "收到，正在核实本方网络。",
+}
+
+
+@channel.command()
+@click.option("--script", is_flag=True, help="Without a person; ends by itself / 无人值守，自动结束")
+@click.option("--dir", "folder", type=click.Path(path_type=Path), help="Where to keep the data / 数据目录")
+@click.pass_obj
+def demo(ctx: Context, script: bool, folder: Path | None) -> None:  # noqa: FBT001  click calls it by name
+    """Show the whole channel on this machine / 在本机演示整个渠道."""
+    place = folder or Path(tempfile.mkdtemp(prefix="channel-demo-"))
+    try:
+        asyncio.run(_demo(ctx.terminal, place, script=script))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        ctx.terminal.say("demo.data", folder=place)
+
+
+async def _demo(terminal: Terminal, place: Path, *, script: bool) -> None:
+    async with AsyncExitStack() as stack:
+        now = SystemClock().now()
+        _, sides = make_homes(place / "exercise", 2, now, os.urandom, free_ports())
+        _, actual = make_homes(place / "actual", 1, now, os.urandom, free_ports())
+        nodes = await stack.enter_async_context(Nodes())
+        await nodes.start([side.node for side in (*sides, *actual)])
+        cn, us = [await stack.enter_async_context(_desk(side)) for side in sides]
+        _show_words(terminal, us, cn)
+        case = await _exchange(terminal, us, cn)
+        await _changed_byte(terminal, us, place)
+        await _crossing(terminal, us, case, actual[1])
+        if not script:
+            await _type_lines(terminal, us, cn, case)
+
+
+@asynccontextmanager
+async def _desk(side: Side) -> AsyncIterator[Client]:
+    home = DeskHome(side.desk)
+    try:
+        keys = unlock(home, "expert-1", None)
+        async with Client(home, keys, node_url(home), clock=SystemClock(), random=os.urandom) as client:
+            await _until(client, lambda: _open(client))
+            yield client
+    finally:
+        home.close()
+
+
+async def _open(client: Client) -> bool:
+    await client.sync()
+    return client.view.fold.charter is not None
+
+
+async def _until(client: Client, done: Callable[[], Awaitable[bool]]) -> None:
+    end = client.clock.monotonic() + WAIT
+    while not await done():
+        if client.clock.monotonic() > end:
+            raise Refused("DEMO_SLOW", seconds=int(WAIT))
+        await asyncio.sleep(0.05)
+
+
+def _show_words(terminal: Terminal, us: Client, cn: Client) -> None:
+    for client in (us, cn):
+        said = words(client.view.chan)
+        code = client.home.config.party
+        terminal.say("demo.words", party=code, en=" ".join(said.en), zh=" ".join(said.zh))
+    terminal.line(terminal.texts.both("banner.exercise"))
+    terminal.columns("US", "CN")
+
+
+async def _exchange(terminal: Terminal, us: Client, cn: Client) -> MessageView:
+    """One message of US: logged, delivered, read by CN; then one of CN in the same case."""
+    sent = await us.send(_opening(us))
+    _row(terminal, us, sent, "logged")
+    sent = await us.wait(sent.ph, "delivered", WAIT)
+    _row(terminal, us, sent, "delivered")
+    await _seen(cn, sent.ph)
+    got = cn.find(sent.ph)
+    terminal.row("CN", f"{_who(cn, got)}: {cn.open(got).body['line']}")
+    await cn.ack(got, "read")
+    _row(terminal, us, await us.wait(sent.ph, "read", WAIT), "read")
+    reply = await cn.send(Draft(fmt="F04", body={"line": LINES["CN"]}, lang="zh", case=sent.ph, refs=(sent.ph,)))
+    _row(terminal, cn, await cn.wait(reply.ph, "delivered", WAIT), "delivered")
+    await _seen(us, reply.ph)
+    terminal.row("US", f"{_who(us, us.find(reply.ph))}: {us.open(us.find(reply.ph)).body['line']}")
+    await us.ack(us.find(reply.ph), "read")
+    _row(terminal, cn, await cn.wait(reply.ph, "read", WAIT), "read")
+    return sent
+
+
+def _opening(us: Client) -> Draft:
+    body = {"category": "UNX", "origin": "UNK", "intent": ["UNK"], "since": us.clock.now(), "control": "K9"}
+    return Draft(fmt="F03", body={**body, "line": LINES["US"]}, lang="en")
+
+
+async def _seen(client: Client, ph: bytes) -> None:
+    async def there() -> bool:
+        await client.sync()
+        return client.view.fold.find(ph) is not None
+
+    await _until(client, there)
+
+
+def _row(terminal: Terminal, client: Client, message: MessageView, state: str) -> None:
+    terminal.row(client.home.config.party, f"{message.verdict.number} {terminal.texts.say(f'state.{state}')}")
+
+
+def _who(client: Client, message: MessageView) -> str:
+    view = header_view(client, message)
+    return f"{view.number} {view.person}, {view.seat}, {view.standing}"
+
+
+async def _changed_byte(terminal: Terminal, us: Client, place: Path) -> None:
+    """An archive verifies; with one byte changed it does not, and the place is named."""
+    data = await export(us)
+    (place / "exchange.dcx").write_bytes(data)
+    good = audit(data, us.view.chan)
+    terminal.say(
+        "demo.verified", path=place / "exchange.dcx", sha256=sha256(data).hexdigest()[:16], code=good.exit_code
+    )
+    at = len(data) // 2
+    bad = audit(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :], us.view.chan)
+    failure = bad.failure
+    if bad.exit_code not in (3, 5) or failure is None:
+        raise Problem("INTERNAL")
+    terminal.say("demo.changed", at=at, code=bad.exit_code, part=failure.part, offset=failure.offset)
+
+
+async def _crossing(terminal: Terminal, us: Client, case: MessageView, actual: Side) -> None:
+    """The exercise message, handed to the actual channel's node by a person who may log in there."""
+    envelope = case.verdict.envelope
+    blob = us.home.blob(case.verdict.record.blobs[0]) if case.verdict.record else None
+    if envelope is None or blob is None:
+        raise Problem("INTERNAL")
+    async with _desk(actual) as client:
+        try:
+            await client.wire.submit("msg", envelope.encode(), [blob])
+        except Refused as e:
+            terminal.say("demo.refused", code=e.code, why=terminal.texts.problem(e)[0])
+            return
+    raise Problem("INTERNAL")
+
+
+async def _type_lines(terminal: Terminal, us: Client, cn: Client, case: MessageView) -> None:
+    """Lines typed at US are seen at CN until the input ends."""
+    terminal.say("demo.type")
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        if not line.strip():
+            continue
+        try:
+            sent = await us.send(
+                Draft(fmt="F04", body={"line": line.strip()}, lang="en", case=case.ph, refs=(case.ph,))
+            )
+            _row(terminal, us, await us.wait(sent.ph, "delivered", WAIT), "delivered")
+            await _seen(cn, sent.ph)
+            terminal.row("CN", f"{_who(cn, cn.find(sent.ph))}: {cn.open(cn.find(sent.ph)).body['line']}")
+        except Problem as e:
+            terminal.problem(e)

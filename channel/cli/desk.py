@@ -1,0 +1,60 @@
+"""Opens a desk home for one command: the seat's keys unlocked, the session open, both logs fetched and verified."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from channel.cli.main import Context
+from channel.client.client import Client, SeatKeys
+from channel.client.home import DeskHome
+from channel.clock import SystemClock
+from keys.errors import Refused, Unavailable, WrongUse
+from keys.keyring import Passphrase, read_keys, read_passphrase
+from keys.suites import SEAL, SIGN
+
+
+@asynccontextmanager
+async def desk(ctx: Context, default_seat: str = "expert-1") -> AsyncIterator[Client]:
+    """The client of the home and seat that the options name, after a first ``sync``."""
+    home = DeskHome(ctx.home)
+    try:
+        keys = unlock(home, ctx.seat or default_seat, ctx.passphrase_file)
+        async with Client(home, keys, node_url(home), clock=SystemClock(), random=os.urandom) as client:
+            await client.sync()
+            yield client
+    finally:
+        home.close()
+
+
+def unlock(home: DeskHome, seat: str, passphrase_file: Path | None) -> SeatKeys:
+    """A seat's keys, with the passphrase of the file, of a trial home's own file, or typed."""
+    path = home.path / "keys" / f"{seat}.key"
+    if not path.exists():
+        raise WrongUse("NO_SEAT", seat=seat, seats=", ".join(home.seats()))
+    beside = home.path / "passphrase"
+    if passphrase_file is not None:
+        passphrase = read_passphrase(passphrase_file)
+    elif beside.exists():
+        passphrase = read_passphrase(beside)
+    else:
+        passphrase = Passphrase(getpass.getpass(f"{seat}: "))
+    by_suite = {key.public.suite: key for key in read_keys(path, passphrase)}
+    if set(by_suite) != {SIGN, SEAL}:
+        raise Refused("KEY", why="suite", suite=seat)
+    return SeatKeys(seat, by_suite[SIGN], by_suite[SEAL])
+
+
+def node_url(home: DeskHome) -> str:
+    """Where the own node listens: desk.toml's address, or what a node on this machine wrote when it started."""
+    if home.config.node_url:
+        return home.config.node_url
+    run_file = home.path / home.config.node_home / "run.json"
+    try:
+        return str(json.loads(run_file.read_text())["desk_url"])
+    except (OSError, ValueError, KeyError) as e:
+        raise Unavailable("NODE_NOT_RUNNING", home=str(run_file.parent)) from e

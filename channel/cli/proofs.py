@@ -1,0 +1,87 @@
+"""``channel export`` and ``channel verify``: an archive out of a desk's own copy, and its offline audit."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import click
+
+from channel.cli.desk import desk
+from channel.cli.main import Context, channel
+from channel.client.export import export as export_archive
+from channel.protocol.audit import Report, audit
+from channel.protocol.founding import read_founding
+from channel.protocol.note import parse
+from keys.errors import Unverified, WrongUse
+from keys.keyring import write_file
+from keys.words import matches, words
+
+
+@channel.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="FILE.dcx")
+@click.pass_obj
+def export(ctx: Context, out: Path) -> None:
+    """Write everything both sides have anchored to an archive / 导出归档文件."""
+    data = asyncio.run(_export(ctx))
+    write_file(out, data, 0o600, over=False)
+    ctx.terminal.say("cli.exported", path=out, size=len(data))
+    ctx.terminal.item({"path": str(out), "size": len(data)})
+
+
+async def _export(ctx: Context) -> bytes:
+    async with desk(ctx) as client:
+        return await export_archive(client)
+
+
+@channel.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--channel", "channel_name", help="The channel's id or its eight words / 渠道标识或八个词")
+@click.option("--at-least", type=click.Path(path_type=Path), help="A note that the archive must cover / 至少覆盖此签注")
+@click.pass_obj
+def verify(ctx: Context, file: Path, channel_name: str | None, at_least: Path | None) -> int:
+    """Check an archive: no network, no store, no private key / 校验归档文件."""
+    try:
+        data = file.read_bytes()
+        newest = None if at_least is None else parse(at_least.read_bytes())
+    except OSError as e:
+        raise WrongUse("NO_FILE", path=str(e.filename), why=os.strerror(e.errno or 0)) from e
+    report = audit(data, None, newest)
+    known = _known(ctx, report, channel_name)
+    if known and report.exit_code == 6:  # only to be warned about a channel that nobody named: now somebody has
+        report = audit(data, report.chan, newest)
+    _tell(ctx, report)
+    return report.exit_code
+
+
+def _known(ctx: Context, report: Report, channel_name: str | None) -> bool:
+    """Whether the caller, or the home, names this archive's channel; ``Unverified`` CHANNEL when it names another."""
+    if report.chan is None:
+        return False
+    if channel_name is not None:
+        same = channel_name.lower() == report.chan.hex() or matches(report.chan, channel_name)
+        if not same:
+            raise Unverified("CHANNEL_OTHER", found=report.chan)
+        return True
+    if ctx.home_option is None:
+        return False
+    founding = ctx.home_option / "founding.dcm"
+    return founding.exists() and read_founding(founding.read_bytes()).chan == report.chan
+
+
+def _tell(ctx: Context, report: Report) -> None:
+    say = ctx.terminal.say
+    if report.failure is not None:
+        f = report.failure
+        say("cli.verify_failed", part=f.part, index=f.index, offset=f.offset, code=f.code)
+    else:
+        sizes = ", ".join(f"{code}:{size}" for code, size in report.complete_to.items())
+        say("cli.complete", sizes=sizes, at=report.cosigned_at)
+        for message in report.messages:
+            ctx.terminal.line(f"  {message.number}  {message.person}, {message.seat}, {message.standing}")
+    if report.chan is not None:
+        said = words(report.chan)
+        say("cli.words", en=" ".join(said.en), zh=" ".join(said.zh))
+    say(f"cli.verify_{report.exit_code}")
+    ctx.terminal.item({"exit": report.exit_code, "chan": report.chan})

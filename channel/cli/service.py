@@ -1,0 +1,45 @@
+"""``channel node run`` and ``channel node status``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import click
+
+from channel.cli.main import Context, channel
+from channel.client.wire import Wire
+from channel.clock import SystemClock
+from channel.node.app import run_node
+from keys.errors import Unavailable
+
+
+@channel.group()
+def node() -> None:
+    """The party's node / 本方节点."""
+
+
+@node.command()
+@click.pass_obj
+def run(ctx: Context) -> None:
+    """Run the node of a home until it is told to stop / 运行节点."""
+    asyncio.run(run_node(ctx.home, SystemClock()))
+
+
+@node.command()
+@click.pass_obj
+def status(ctx: Context) -> None:
+    """Show what state the node is in / 显示节点状态."""
+    path = ctx.home / "run.json"
+    if not path.exists():
+        raise Unavailable("NODE_NOT_RUNNING", home=str(ctx.home))
+    run_file: dict[str, Any] = json.loads(path.read_text())
+    health = asyncio.run(_health(run_file["desk_url"], (ctx.home / "tls-cert.pem").read_text()))
+    ctx.terminal.say("cli.node_state", party=health["party"], state=health["state"], version=health["version"])
+    ctx.terminal.item({**health, "pid": run_file["pid"]})
+
+
+async def _health(url: str, cert: str) -> dict[str, Any]:
+    async with Wire(url, cert, b"") as wire:
+        return await wire.health()

@@ -1,0 +1,42 @@
+"""``channel init``: a charter and all homes for a trial on one machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import click
+
+from channel.cli.homes import make_homes
+from channel.cli.main import Context, channel
+from channel.clock import SystemClock
+from keys.words import words
+
+
+@channel.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--mode", type=click.Choice(["exercise", "actual"]), default="exercise")
+@click.pass_obj
+def init(ctx: Context, folder: Path, mode: str) -> None:
+    """Make a charter and all homes for a trial / 建立试用渠道约定与全部目录."""
+    trial, sides = make_homes(folder, 2 if mode == "exercise" else 1, SystemClock().now(), os.urandom, free_ports())
+    said = words(trial.founding.chan)
+    ctx.terminal.say("cli.init_done", folder=folder, mode=mode)
+    ctx.terminal.say("cli.words", en=" ".join(said.en), zh=" ".join(said.zh))
+    for side in sides:
+        ctx.terminal.say("cli.init_next", party=side.code, node=side.node, desk=side.desk)
+    ctx.terminal.item({"chan": trial.founding.chan, "words": said.en, "words_zh": said.zh, "folder": str(folder)})
+
+
+def free_ports() -> tuple[int, int, int, int]:
+    """Four loopback ports that were free a moment ago."""
+    sockets = [socket.socket() for _ in range(4)]
+    try:
+        for s in sockets:
+            s.bind(("127.0.0.1", 0))
+        a, b, c, d = (int(s.getsockname()[1]) for s in sockets)
+    finally:
+        for s in sockets:
+            s.close()
+    return a, b, c, d
