@@ -94,12 +94,9 @@ def texts() -> dict[str, dict[str, dict[str, str]]]:
     }
     keys: dict[str, dict[str, str]] = {"en": {}, "zh": {}}
     for path, text in flat(tomllib.loads((TOP / "keys/texts.toml").read_text("utf-8"))).items():
-        *rest, last = path.split(".")
-        language, where = (last, rest) if last in keys else (rest[0], [*rest[1:], last])
-        if language not in keys:  # what_en beside what_zh
-            stem, _, language = last.rpartition("_")
-            where = [*rest, stem]
-        keys[language][".".join(where)] = text
+        parts = path.split(".")
+        language = next(part for part in parts[1:] if part in keys)
+        keys[language][".".join(part for part in parts if part != language)] = text
     return {"channel": locales, "keys": keys}
 
 
