@@ -109,6 +109,14 @@ class Note:
         """The bytes that are signed: three lines."""
         return f"{self.origin}\n{self.size}\n{_b64(self.root)}\n".encode()
 
+    @property
+    def anchor(self) -> bool:
+        """Whether the note has the form of an anchor: a line as long as an ML-DSA-44 one under the log's name.
+
+        ``check`` says whether it is one.
+        """
+        return any(line.name == self.origin and len(line.sig) == _SIG_LENGTH[MLDSA44_TIMED] for line in self.lines)
+
     def encode(self) -> bytes:
         """The note's bytes: text, an empty line, the signature lines."""
         return self.text + b"\n" + encode_lines(self.lines)
