@@ -2,7 +2,8 @@
 
 A text file is TOML. Each id is the path to a string: ``[SIGS] what = "…"`` has the id ``SIGS.what``, in
 ``[standing] government = "…"`` it is ``standing.government``. Errors have ``what`` (what happened) and ``do`` (what to
-do). ``texts.toml`` of this package holds both languages side by side, ``en`` and ``zh`` last in the path; the channel's
+do), and some ``bare``: what is said where the values are not at hand. ``texts.toml`` of this package holds both
+languages side by side, ``en`` and ``zh`` last in the path; the channel's
 files are one a language.
 """
 
@@ -50,6 +51,8 @@ class Texts:
         values = _Told({name: self._shown(name, value) for name, value in problem.values.items()})
         values["code"] = plain(problem.code)
         told = [(self._find(f"{id_}.{part}") or "").format_map(values) for part in ("what", "do")]
+        if values.lacking and f"{id_}.bare" in self:
+            told[0] = self.say(f"{id_}.bare")
         return told[0], told[1]
 
     def duration(self, seconds: int) -> str:
@@ -77,7 +80,10 @@ class Texts:
 class _Told(dict[str, str]):
     """The values of a problem; one that is missing is shown as a question mark, not raised in the place of the news."""
 
+    lacking = False
+
     def __missing__(self, name: str) -> str:
+        self.lacking = True
         return "?"
 
 
