@@ -298,9 +298,9 @@ def _show_document(ctx: click.Context, doc_type: str, document: dict[str, Any], 
     texts, hash_ = _texts(ctx), Envelope(media_type(doc_type), payload, ()).hash
     said, version = words(hash_), document.get("ver")
     name = f"{doc_type} {document['party']}" if isinstance(document.get("party"), str) else doc_type
-    shown = texts.say("name.none") if version is None else version
+    kind = "tool.unversioned" if version is None else "tool.document"
     lines = [
-        texts.say("tool.document", doc=name, mode=texts.say(f"name.{MODE_NAMES[mode]}"), version=shown),
+        texts.say(kind, doc=name, mode=texts.say(f"name.{MODE_NAMES[mode]}"), version=version),
         texts.say("tool.hash", hash=hash_.hex()),
         texts.say("tool.words", en=" ".join(said.en)),
         texts.say("tool.words_zh", zh=" ".join(said.zh)),
