@@ -14,7 +14,9 @@ import jsonschema
 import pytest
 import yaml
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+from redis.retry import Retry
 
 from channel.log import embedded
 from channel.log.redis import RedisServer
@@ -180,7 +182,7 @@ async def test_the_store_is_fit_for_a_log(store: Path) -> None:
 def test_the_store_lets_nobody_in_without_the_word(store: Path) -> None:
     """There is no default user, and another password does not open it."""
     for user, password in ((None, None), ("dcx", "another"), ("default", "")):
-        client = Redis(unix_socket_path=str(store), username=user, password=password)
+        client = Redis(unix_socket_path=str(store), username=user, password=password, retry=Retry(NoBackoff(), 0))
         with pytest.raises((AuthenticationError, NoPermissionError)):
             client.ping()
         client.close()
