@@ -167,7 +167,7 @@ class Intake:
         document = unpack(envelope.payload, dict)
         if document.get("chan") != self._station.chan:
             raise Refused("CHAN")
-        keys = dict(self._station.fold.party(self._station.letter).keys)
+        keys = self._station.member_keys()
         allowed = {session.kid: keys[session.kid]}
         if submission.t in BY_SESSION:
             allowed[session.public.kid] = session.public

@@ -32,7 +32,9 @@ SLICE = 5.0
 class Speaker:
     """Speaks for the node of one channel."""
 
-    def __init__(self, station: Station, shared: Writer, side: Writer, clock: Clock, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, station: Station, shared: Writer, side: Writer, clock: Clock, random: Callable[[int], bytes]
+    ) -> None:
         self._station, self._shared, self._side = station, shared, side
         self._clock, self._random = clock, random
         self._ack_due: float | None = None

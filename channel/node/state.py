@@ -1,7 +1,7 @@
 """The states of a node's channel (docs/protocol.md section 13) and which of them lead where.
 
-    INIT -> RECOVERING -> ACTIVE <-> DEGRADED        FROZEN_PEER: evidence; only both authorities end it
-    any -> HALTED: an own invariant is broken, the process ends and recovery looks
+INIT -> RECOVERING -> ACTIVE <-> DEGRADED        FROZEN_PEER: evidence; only both authorities end it
+any -> HALTED: an own invariant is broken, the process ends and recovery looks
 """
 
 from __future__ import annotations

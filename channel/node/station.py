@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from channel.node.stamps import Stamps
     from channel.node.telemetry import Telemetry
     from channel.protocol.charter import Charter, CharterParty, Policy
+    from keys.identity import PublicKey
 
 Letter = Literal["a", "b"]
 READ_AT_ONCE = 256
@@ -48,8 +49,9 @@ class Station:
 
     def __init__(
         self, charter: Charter, chan: bytes, letter: Letter, *,
-        own: Log, side: Log, mirror: Log, signer: Signer, stamps: Stamps, telemetry: Telemetry,
+        own: Log, side: Log, mirror: Log, signer: Signer, stamps: Stamps, telemetry: Telemetry, policy: Policy,
     ) -> None:  # fmt: skip
+        self._first_policy = policy
         self.charter, self.chan, self.letter = charter, chan, letter
         self.other: Letter = "b" if letter == "a" else "a"
         self.mode = charter.mode
@@ -76,10 +78,12 @@ class Station:
 
     @property
     def own_party(self) -> CharterParty:
+        """Our entry in the charter."""
         return self.charter.party(self.letter)
 
     @property
     def peer_party(self) -> CharterParty:
+        """The other side's entry in the charter."""
         return self.charter.party(self.other)
 
     def log(self, letter: str) -> Log:
@@ -93,8 +97,20 @@ class Station:
         return NotePublic(party.log.ed, party.log.ml), (name, NotePublic(by.cos.ed, by.cos.ml))
 
     def policy(self) -> Policy:
-        """The policy in force for the next own record."""
-        return self.fold.policy(self.letter)
+        """The policy in force for the next own record; the charter's own until the opening is judged."""
+        return self.fold.policy(self.letter) if self.opened else self._first_policy
+
+    @property
+    def opened(self) -> bool:
+        """Whether the opening of both logs is here and judged."""
+        return self.fold.charter is not None
+
+    def member_keys(self) -> Mapping[bytes, PublicKey]:
+        """The current signing keys of own members; none before the opening is judged."""
+        if not self.opened:
+            return {}
+        party = self.fold.party(self.letter)
+        return {kid: party.keys[kid] for kid in party.members if kid in party.keys}
 
     # --- states
 
@@ -142,7 +158,9 @@ class Station:
             record = try_read(raw)
             known = self._seen_at[letter]
             last = known[-1] if known else 0
-            known.append(last if record is None or record.seen[1] > self.sizes[_other(letter)] else max(last, record.seen[1]))
+            known.append(
+                last if record is None or record.seen[1] > self.sizes[_other(letter)] else max(last, record.seen[1])
+            )
             if record is not None and record.t != "msg":
                 self._blobs.update({h: blobs[h] for h in record.blobs if h in blobs})
             if letter == self.letter:
@@ -225,7 +243,9 @@ def note_kind(note: Note, key: NotePublic) -> tuple[bool, int]:
 def origins_of(chan: bytes, letter: Letter) -> Origins:
     """The origins of log number 0 as one party's node sees them."""
     other: Letter = "b" if letter == "a" else "a"
-    return Origins(notes.origin(chan, letter, 0), notes.origin(chan, letter, 0, side=True), notes.origin(chan, other, 0))
+    return Origins(
+        notes.origin(chan, letter, 0), notes.origin(chan, letter, 0, side=True), notes.origin(chan, other, 0)
+    )
 
 
 def _other(letter: str) -> str:
