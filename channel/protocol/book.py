@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -131,6 +132,7 @@ class Files(Struct, frozen=True, kw_only=True):
     sentences: dict[str, Said]
 
 
+@lru_cache(maxsize=8)  # a reader opens many messages under one book
 def read_files(book: bytes) -> Files:
     """The files of a format book (DCM {file name: bytes}), or ``Malformed`` BOOK."""
     raw = _map_of_bytes(book)
