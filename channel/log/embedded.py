@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 USER = "dcx"
 MAY = (
-    "-@all +hello +auth +ping +client|setinfo +client|setname +select +info +config|get +acl|whoami +function|load "
+    "-@all +hello +auth +ping +client|setname +select +info +config|get +acl|whoami +function|load "
     "+fcall +xadd +xlen +xrange +xread +setrange +getrange +strlen +set +get +hset +hget +hmget +hgetall +hkeys "
     "+hexists +hincrby +hdel +watch +unwatch +multi +exec +discard +scan +type"
 )
-MAY_SINCE_7_2 = "+waitaof"
+MAY_SINCE_7_2 = "+waitaof +client|setinfo"
 LONGEST_SOCKET_PATH = 100  # bytes; the kernels stop at 104 (macOS) and 108 (Linux)
 LOCK_WAIT = 15.0  # seconds for an orphan of a killed run to end
 START_WAIT = 300.0  # seconds for a big file to load; a server that ends is noticed at once
