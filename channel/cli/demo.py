@@ -18,8 +18,8 @@ from pathlib import Path
 import click
 
 from channel.cli.desk import node_url, unlock
+from channel.cli.group import Context, channel
 from channel.cli.homes import Side, make_homes
-from channel.cli.main import Context, channel
 from channel.cli.present import header_view
 from channel.cli.processes import Nodes
 from channel.cli.terminal import Terminal
@@ -29,7 +29,7 @@ from channel.client.export import export
 from channel.client.home import DeskHome
 from channel.clock import SystemClock
 from channel.protocol.audit import audit
-from channel.protocol.fold import MessageView
+from channel.protocol.verdicts import MessageView
 from keys.errors import Problem, Refused
 from keys.words import words
 

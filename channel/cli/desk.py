@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from channel.cli.main import Context
+from channel.cli.group import Context
 from channel.client.client import Client, SeatKeys
 from channel.client.home import DeskHome
 from channel.clock import SystemClock

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from channel.cli.founding import PartyKeys, Trial, found
 from channel.formats import code_book, format_book
@@ -47,6 +48,10 @@ node_home = "../node"
 """
 
 
+Letter = Literal["a", "b"]
+LETTERS: tuple[Letter, Letter] = ("a", "b")
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """The homes of one party."""
@@ -66,11 +71,11 @@ def make_homes(
     certs = {code: make_certificate(f"{code} trial node", at) for code in ("CN", "US")}
     trial = found(mode, {c: der for c, (_, _, der) in certs.items()}, (format_book(), code_book()), now, random)
     sides = []
-    for i, (letter, party) in enumerate(zip("ab", trial.parties, strict=True)):
+    for i, party in enumerate(trial.parties):
         side = Side(party.code, folder / party.code.lower() / "node", folder / party.code.lower() / "desk")
         other = trial.parties[1 - i].code
         pem, key_pem, _ = certs[party.code]
-        _write_node(side.node, letter, party, trial, (pem, key_pem, certs[other][0]))
+        _write_node(side.node, LETTERS[i], party, trial, (pem, key_pem, certs[other][0]))
         values = {"party": party.code, "peer_port": ports[2 * i], "desk_port": ports[2 * i + 1]}
         _text(side.node / "node.toml", NODE_TOML.format(other_port=ports[2 - 2 * i], **values))
         _write_desk(side.desk, party, trial, pem, mode)
@@ -78,14 +83,14 @@ def make_homes(
     return trial, (sides[0], sides[1])
 
 
-def _write_node(home: Path, letter: str, party: PartyKeys, trial: Trial, pems: tuple[bytes, bytes, bytes]) -> None:
+def _write_node(home: Path, own: Letter, party: PartyKeys, trial: Trial, pems: tuple[bytes, bytes, bytes]) -> None:
     home.mkdir(parents=True, mode=0o700)
     write_file(home / "tls-cert.pem", pems[0], 0o644, over=False)
     write_secret(home / "tls-key.pem", pems[1])
     write_file(home / "peer-cert.pem", pems[2], 0o644, over=False)
     write_file(home / "founding.dcm", trial.founding.encode(), 0o644, over=False)
     write_node_keys(home / "keys.dcm", NodeKeys(party.log, party.side, party.cos))
-    own, peer = ("a", "b") if letter == "a" else ("b", "a")
+    peer: Letter = "b" if own == "a" else "a"
     chan = trial.founding.chan
     with Journal.create(home / "journal.sqlite") as journal:
         journal.start(origin(chan, own, 0), "sign")

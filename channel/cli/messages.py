@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from channel.cli.desk import desk
-from channel.cli.main import Context, channel
+from channel.cli.group import Context, channel
 from channel.cli.present import as_item, find, header_view, payload_of
 from channel.client.client import Client, Draft
-from channel.protocol.fold import MessageView
 from channel.protocol.people import Ack
+from channel.protocol.verdicts import MessageView
 from keys.errors import Malformed, NotDelivered, Refused, Unverified, WrongUse
 from keys.plain import plain, utc
 
@@ -32,7 +32,7 @@ from keys.plain import plain, utc
 @click.option("--timeout", "within", default="30s", show_default=True)
 @click.option("--stale-ok", is_flag=True, help="Send though the other side was not heard of lately / 仍然发送")
 @click.pass_obj
-def send(ctx: Context, **options: Any) -> None:
+def send(ctx: Context, /, **options: Any) -> None:
     """Open a case with F03; further TEXTs, or lines of standard input after "-", are F04 in it / 初报与续报."""
     asyncio.run(_send(ctx, options))
 

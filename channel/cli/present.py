@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from channel.client.client import Client
-from channel.protocol.fold import MessageView
 from channel.protocol.formats import HeaderView
 from channel.protocol.header import Payload
 from channel.protocol.people import Ack
+from channel.protocol.verdicts import MessageView
 from keys.errors import Malformed, Refused, Unverified, WrongUse
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from channel.cli.desk import desk
-from channel.cli.main import Context, channel
+from channel.cli.group import Context, channel
 from channel.client.export import export as export_archive
 from channel.protocol.audit import Report, audit
 from channel.protocol.founding import read_founding

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from channel.cli.main import Context, channel
+from channel.cli.group import Context, channel
 from channel.client.wire import Wire
 from channel.clock import SystemClock
 from channel.node.app import run_node

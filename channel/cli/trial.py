@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from channel.cli.group import Context, channel
 from channel.cli.homes import make_homes
-from channel.cli.main import Context, channel
 from channel.clock import SystemClock
 from keys.words import words
 

@@ -22,13 +22,13 @@ from channel.client.home import DeskHome
 from channel.client.view import LETTERS, View, blobs_named
 from channel.client.wire import Wire
 from channel.clock import Clock
-from channel.protocol.fold import MessageView
 from channel.protocol.formats import Book
 from channel.protocol.header import FormatCode, Header, Payload
 from channel.protocol.message import Opened, open_message, seal
 from channel.protocol.note import parse
 from channel.protocol.people import Ack, AckStep
 from channel.protocol.record import NOTHING_SEEN, Record
+from channel.protocol.verdicts import MessageView
 from keys.envelope import Envelope, join, media_type, pae, sign
 from keys.errors import NotDelivered, Refused, Unavailable, Unverified, WrongUse
 from keys.identity import PrivateKey

@@ -107,9 +107,9 @@ class View:
         """The age in seconds from which on the other side counts as STALE."""
         return self.fold.policy(self.letter).timers.stale_s
 
-    def state(self, letter: Letter, index: int) -> str:
+    def state(self, letter: str, index: int) -> str:
         """logged, delivered or anchored: how far a record of a log has come."""
-        copy = self.copies[letter]
+        copy = self.copies["a" if letter == "a" else "b"]
         if index < copy.anchored:
             return "anchored"
         return "delivered" if index < copy.delivered else "logged"

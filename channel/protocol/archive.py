@@ -1,0 +1,152 @@
+"""The ``.dcx`` archive: one framed stream of DCM sections, no clock, no compression (docs/protocol.md section 16.1).
+
+    "DCXARCH1" ‖ (u32 length ‖ DCM array) … ‖ SHA-256 of all before
+
+Sections stand in strictly rising order of (kind, key), so the same contents give the same bytes:
+
+    1 head      [1, {v, form, chan, cut: [[log_no, size, root] of a, of b]}]
+    2 records   [2, letter, log_no, first, [record …]]        256 records each, the last of a log fewer
+    3 note      [3, letter, log_no, note]                     the anchor of the cut
+    4 blob      [4, blob]                                     exactly those that the records name, by hash
+    7 evidence  [7, {k, …}]                                   what the records do not hold
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from channel.protocol.record import Seen
+from keys.codec import pack, unpack
+from keys.errors import Malformed
+from keys.shapes import Document, Hash
+
+MAGIC = b"DCXARCH1"
+TAIL = 32
+MAX_SECTION = 32 * 1024 * 1024
+RECORDS_EACH = 256
+HEAD, RECORDS, NOTE, BLOB, EVIDENCE = 1, 2, 3, 4, 7
+PARTS = {HEAD: "head", RECORDS: "records", NOTE: "note", BLOB: "blob", EVIDENCE: "evidence"}
+
+
+class Head(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the archive is of. ``cut`` = (log number, size, root) of logs a and b."""
+
+    form: Literal["full"]
+    chan: Hash
+    cut: Annotated[tuple[Seen, ...], Meta(min_length=2, max_length=2)]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section: its kind, its key within the kind, its fields after the kind, and where its DCM bytes begin."""
+
+    kind: int
+    key: tuple[Any, ...]
+    fields: tuple[Any, ...]
+    offset: int
+    index: int
+
+    @property
+    def part(self) -> str:
+        """Its name, for people."""
+        return PARTS[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The sections of a file, and whether its last 32 bytes are the hash of the rest."""
+
+    sections: tuple[Section, ...]
+    intact: bool
+
+    def of(self, kind: int) -> list[Section]:
+        """The sections of one kind, in order."""
+        return [s for s in self.sections if s.kind == kind]
+
+
+def write(head: Head, logs: Iterable[tuple[str, int, list[bytes], bytes]], blobs: Iterable[bytes],
+          evidence: Iterable[dict[str, Any]] = ()) -> bytes:  # fmt: skip
+    """The archive's bytes. ``logs``: letter, log number, records up to the cut, the cut's anchor."""
+    arrays: list[list[Any]] = [[HEAD, head]]
+    for letter, number, records, note in logs:
+        arrays += [
+            [RECORDS, letter, number, first, records[first : first + RECORDS_EACH]]
+            for first in range(0, len(records), RECORDS_EACH)
+        ]
+        arrays.append([NOTE, letter, number, note])
+    arrays += [[BLOB, blob] for blob in {sha256(b).digest(): b for b in blobs}.values()]
+    arrays += [[EVIDENCE, body] for body in evidence]
+    arrays.sort(key=lambda a: (a[0], _key(a[0], a[1:])))
+    return framed(pack(array) for array in arrays)
+
+
+def framed(sections: Iterable[bytes]) -> bytes:
+    """Magic, length-prefixed sections, and the SHA-256 of all before."""
+    body = MAGIC + b"".join(len(raw).to_bytes(4, "big") + raw for raw in sections)
+    return body + sha256(body).digest()
+
+
+def read(data: bytes) -> Archive:
+    """The sections, or ``Malformed`` ARCHIVE {part, index, offset, why}. A wrong hash at the end is left to the audit."""
+    if data[: len(MAGIC)] != MAGIC:
+        raise _fault("magic", 0, 0, "no archive of this version")
+    end, at = len(data) - TAIL, len(MAGIC)
+    sections: list[Section] = []
+    while at < end:
+        index = len(sections)
+        if at + 4 > end:
+            raise _fault("framing", index, at, "cut off")
+        length = int.from_bytes(data[at : at + 4], "big")
+        if length > MAX_SECTION or at + 4 + length > end:
+            raise _fault("framing", index, at, "a length beyond the end")
+        section = _section(data[at + 4 : at + 4 + length], at + 4, index)
+        if sections and (section.kind, section.key) <= (sections[-1].kind, sections[-1].key):
+            raise _fault(section.part, index, at, "out of order, or one twice")
+        sections.append(section)
+        at += 4 + length
+    if at != end or not sections:
+        raise _fault("framing", len(sections), min(at, len(data)), "cut off")
+    return Archive(tuple(sections), sha256(data[:end]).digest() == data[end:])
+
+
+def _section(raw: bytes, offset: int, index: int) -> Section:
+    try:
+        array = unpack(raw, list)
+    except Malformed as e:
+        raise _fault("section", index, offset, str(e.values["why"])) from e
+    kind, fields = (array[0], tuple(array[1:])) if array else (0, ())
+    if kind not in PARTS or not _fits(kind, fields):
+        raise _fault(PARTS.get(kind, "section"), index, offset, "not the form of its kind")
+    return Section(kind, _key(kind, fields), fields, offset, index)
+
+
+def _fits(kind: int, fields: tuple[Any, ...]) -> bool:
+    match kind, fields:
+        case (1, (dict(),)) | (7, (dict(),)):
+            return True
+        case 2, ("a" | "b", int(), int(), list(records)):
+            return 0 < len(records) <= RECORDS_EACH and all(isinstance(r, bytes) for r in records)
+        case 3, ("a" | "b", int(), bytes()):
+            return True
+        case 4, (bytes(),):
+            return True
+    return False
+
+
+def _key(kind: int, fields: Any) -> tuple[Any, ...]:
+    if kind == RECORDS:
+        return tuple(fields[:3])
+    if kind == NOTE:
+        return tuple(fields[:2])
+    if kind == BLOB:
+        return (sha256(fields[0]).digest(),)
+    return (sha256(pack(fields[0])).digest(),) if kind == EVIDENCE else ()
+
+
+def _fault(part: str, index: int, offset: int, why: str) -> Malformed:
+    return Malformed("ARCHIVE", part=part, index=index, offset=offset, why=why)
