@@ -14,7 +14,7 @@ record is an opaque leaf like any other.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
@@ -35,6 +35,7 @@ MAX_REQUEST: Final = 16 * 1024 * 1024
 MAX_RECORDS: Final = 256
 MAX_BATCH: Final = 4 * 1024 * 1024  # records and blobs together: what one atomic write of the store takes
 MAX_RECORD: Final = 65_535
+MAX_NOTE: Final = note.MAX_BYTES - 8192  # the receiver's own two lines must still fit under it
 SIZE_MEDIA: Final = "text/x.tlog.size"
 _CARRY: Final = b"DCXCARRY"
 
@@ -43,7 +44,7 @@ class Request(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One batch of a log, or none: records [old, note.size) and the blobs that the receiver may lack."""
 
     old: Count
-    note: Annotated[bytes, Meta(max_length=note.MAX_BYTES)]
+    note: Annotated[bytes, Meta(max_length=MAX_NOTE)]
     recs: Annotated[tuple[Annotated[bytes, Meta(min_length=1, max_length=MAX_RECORD)], ...], Meta(max_length=256)] = ()
     blobs: tuple[Annotated[bytes, Meta(min_length=1)], ...] = ()
 
@@ -250,15 +251,16 @@ def check_answer(sent: Note, lines: bytes, cosigner: tuple[str, NotePublic]) -> 
     ``SecurityAlarm`` NOTE_SIG: the cosigner's own line is false.
     """
     name, key = cosigner
-    merged = note.merge(sent, (line for line in note.parse_lines(lines) if line.name == name))
+    ids = {note.keyid(name, ED25519_TIMED, key.ed), note.keyid(name, MLDSA44_TIMED, key.ml)}
+    answer = tuple(line for line in note.parse_lines(lines) if line.name == name and line.keyid in ids)
     try:
-        kinds = note.cosigner_lines(merged, name, key)
+        kinds = note.cosigner_lines(replace(sent, lines=answer), name, key)
     except Unverified as e:
         raise SecurityAlarm(e.code, **e.values) from None
     need = {ED25519_TIMED, MLDSA44_TIMED} if sent.anchor else {ED25519_TIMED}
     if not kinds.keys() >= need:
         raise Unverified("NOTE_UNSIGNED", name=name)
-    return merged
+    return note.merge(sent, answer)
 
 
 def next_batch(weights: Iterable[int]) -> int:

@@ -229,6 +229,16 @@ def make_e6(name: str, one: Note, tree: Tree, known: Known) -> dict[str, Any]:
     return _made({"k": "E6", "name": name, **body, "path": path}, known)
 
 
+def disagreement(of: Note, tree: Tree, known: Known) -> dict[str, Any] | None:
+    """E1 or E2 if a note, of at most the tree's size, is not of that tree; None if it is. Both must be log-valid.
+
+    For notes that come outside the order of ``append``: by ``status``, from a desk, from a witness.
+    """
+    if of.size > tree.note.size or of.root == merkle.root_of(tree.leaf_hashes[: of.size]):
+        return None
+    return make_e1(of, tree.note, known) if of.size == tree.note.size else make_e2(of, tree, known)
+
+
 def full_path(leaf_hashes: Sequence[bytes], old: int, new: int) -> list[bytes]:
     """A consistency path whose first hash always stands in it, so that the old root is computed from the path.
 

@@ -28,6 +28,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
+from channel.protocol.merkle import EMPTY
 from keys.errors import Malformed, Refused, Unverified, WrongUse
 from keys.suites import SESSION, check_public
 
@@ -183,7 +184,7 @@ def parse(raw: bytes) -> Note:
     if found is None or len(found[1].encode()) > 255:
         raise Malformed("NOTE", why="not three lines of origin, size and root")
     note = Note(found[1], int(found[2]), _unb64(found[3]) or b"", lines)
-    if note.size >= 1 << 63 or note.text != text:
+    if note.size >= 1 << 63 or note.text != text or (note.size == 0 and note.root != EMPTY):
         raise Malformed("NOTE", why="size or root out of form")
     return note
 

@@ -173,6 +173,7 @@ def test_422_records_that_lead_elsewhere() -> None:
         ({"v": 2}, b"PARSE\n"),
         ({"extra": 1}, b"PARSE\n"),
         ({"note": b"no note"}, b"NOTE\n"),
+        ({"note": b"n" * 57_345}, b"PARSE\n"),
         ({"blobs": [bytes(4 * 1024 * 1024)]}, b"BATCH\n"),
     ],
 )
@@ -217,11 +218,26 @@ def test_a_false_answer_is_an_alarm() -> None:
             append.check_answer(sent, raw, cosigner)
 
 
+def test_one_false_line_among_true_ones() -> None:
+    """A false line of the cosigner before a true one of the same key is still an alarm."""
+    sent = signed(FULL)
+    (line,) = note.cosign(COS, NAME, sent, NOW, anchor=False)
+    with pytest.raises(SecurityAlarm, match="NOTE_SIG"):
+        append.check_answer(sent, note.encode_lines((replace(line, sig=bytes(72)), line)), (NAME, COS.public))
+
+
 def test_an_answer_adds_only_the_cosigners_lines() -> None:
     """Lines of others in an answer are not stored with the note."""
     sent = signed(FULL)
     lines = note.cosign(COS, NAME, sent, NOW, anchor=False)
-    answer = note.encode_lines((*lines, note.Line("other", b"1234", b"x" * 9), replace(sent.lines[0], sig=bytes(64))))
+    answer = note.encode_lines(
+        (
+            *lines,
+            note.Line("other", b"1234", b"x" * 9),
+            note.Line(NAME, b"1234", b"x"),
+            replace(sent.lines[0], sig=bytes(64)),
+        )
+    )
     assert append.check_answer(sent, answer, (NAME, COS.public)).lines == (*sent.lines, *lines)
 
 

@@ -176,6 +176,17 @@ def test_forks_of_every_shape(a: int, b: int, data: st.DataObject) -> None:
         evidence.make_e3(small, grown, at, KNOWN)
 
 
+def test_a_note_from_elsewhere() -> None:
+    """A note of any earlier or equal size that is not of the tree gives E1 or E2; one of the tree gives nothing."""
+    own = tree(*numbered(9))
+    for size in range(1, 10):
+        assert evidence.disagreement(tree(*numbered(size)).note, own, KNOWN) is None
+        body = evidence.disagreement(tree(*numbered(size - 1), b"other").note, own, KNOWN)
+        assert body is not None
+        assert check(body).k == ("E1" if size == 9 else "E2")
+    assert evidence.disagreement(tree(*numbered(10)).note, own, KNOWN) is None
+
+
 def test_what_is_no_double_message() -> None:
     """The same payload, another id, another author or another channel is no E4."""
     one = message(b"m" * 16, AUTHOR, b"1")

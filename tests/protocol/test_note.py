@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channel.protocol import note
-from channel.protocol.merkle import EMPTY
+from channel.protocol.merkle import EMPTY, leaf_hash
 from channel.protocol.note import Line, NotePrivate, NotePublic
 from keys.errors import Malformed, Unverified, WrongUse
 
@@ -134,6 +135,20 @@ def test_published_cosignature() -> None:
     assert note.verify_line(parsed.lines[1], kind, raw, parsed) == 0x69546780
     with pytest.raises(Unverified, match="NOTE_SIG"):
         note.verify_line(flipped(parsed.lines[1], 7), kind, raw, parsed)
+
+
+def test_published_mldsa_note() -> None:
+    """A published ML-DSA-44 line (torchwood, litewitness testdata) verifies under the key of its published seed."""
+    seed = bytes.fromhex("2886adc2b0eabfce67c0472939127998bf886cf256bfee8ba76a253fce1146e0")
+    key = NotePrivate(bytes(32) + seed)
+    parsed = note.parse((Path(__file__).parent / "vectors" / "mldsa44-note.txt").read_bytes())
+    (line,) = parsed.lines
+    assert note.vkey(parsed.origin, 6, key.public.ml).startswith("example.com/mldsa-log+b5df45c5+BuhtcL97l3dcitjZ")
+    assert line.keyid.hex() == "b5df45c5"
+    assert parsed.root == leaf_hash(b"testonly")
+    assert note.verify_line(line, note.MLDSA44_TIMED, key.public.ml, parsed) == 0
+    with pytest.raises(Unverified, match="NOTE_SIG"):
+        note.verify_line(flipped(line, 100), note.MLDSA44_TIMED, key.public.ml, parsed)
 
 
 @pytest.mark.parametrize("text", [GO_PETER, GO_ENOCH, C2SP_VKEY, SUNLIGHT_VKEY])
@@ -322,6 +337,7 @@ def test_merge_has_one_order() -> None:
     ("old", "new"),
     [
         ("\n5\n", "\n05\n"),
+        ("\n5\n", "\n0\n"),
         ("\n5\n", "\n-5\n"),
         ("\n5\n", "\n+5\n"),
         ("\n5\n", "\n５\n"),
