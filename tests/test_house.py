@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import shlex
 import string
 import subprocess
 import sys
@@ -162,14 +163,9 @@ def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
 def commands_in(paper: Path) -> list[list[str]]:
     """The lines of its terminal sessions, as words, without prompt and comment."""
     blocks = re.findall(r"^```(?:sh|console)?\n(.*?)^```", paper.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    lines = [
-        line.removeprefix("$ ").split("  #")[0].split()
-        for block in blocks
-        for line in block.splitlines()
-        if line.startswith("$ ")
-    ]
+    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
     assert lines
-    return lines
+    return [shlex.split(line, comments=True) for line in lines]
 
 
 @cache
@@ -193,20 +189,22 @@ def missing_part(words: list[str]) -> str | None:
     if program not in settings()["project"]["scripts"]:
         return None
     command: click.Command = command_group(program)
-    options = {name for parameter in command.params for name in parameter.opts}
-    for word in rest:
+    words_left = iter(rest)
+    for word in words_left:
         if word.startswith("--"):
-            if word.split("=")[0] not in options:
+            options = {name: parameter for parameter in command.params for name in parameter.opts}
+            if word not in options:
                 return word
+            if not getattr(options[word], "is_flag", False):
+                next(words_left)
         elif isinstance(command, click.Group):
             if word not in command.commands:
                 return word
             command = command.commands[word]
-            options = {name for parameter in command.params for name in parameter.opts}
     return None
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md", "deploy/README.md", "CONTRIBUTING.md"])
 def test_the_commands_that_the_readme_shows_exist(name: str) -> None:
     """Every command and every option in a README's sessions is known to make or to the command line."""
     assert [(" ".join(line), missing_part(line)) for line in commands_in(TOP / name) if missing_part(line)] == []
