@@ -27,7 +27,8 @@ from channel.cli.trial import free_ports
 from channel.client.client import Client, Draft
 from channel.client.export import export
 from channel.client.home import DeskHome
-from channel.clock import SystemClock
+from channel.client.wire import Wire
+from channel.clock import Clock, SystemClock
 from channel.protocol.audit import audit
 from channel.protocol.verdicts import MessageView
 from keys.errors import Problem, Refused
@@ -76,11 +77,17 @@ async def _desk(side: Side) -> AsyncIterator[Client]:
     home = DeskHome(side.desk)
     try:
         keys = unlock(home, "expert-1", None)
+        await _until(SystemClock(), lambda: _in_operation(home))
         async with Client(home, keys, node_url(home), clock=SystemClock(), random=os.urandom) as client:
-            await _until(client, lambda: _open(client))
+            await _until(client.clock, lambda: _open(client))
             yield client
     finally:
         home.close()
+
+
+async def _in_operation(home: DeskHome) -> bool:
+    async with Wire(node_url(home), home.node_cert, home.founding.chan) as wire:
+        return (await wire.health())["state"] in {"ACTIVE", "DEGRADED"}
 
 
 async def _open(client: Client) -> bool:
@@ -88,10 +95,10 @@ async def _open(client: Client) -> bool:
     return client.view.fold.charter is not None
 
 
-async def _until(client: Client, done: Callable[[], Awaitable[bool]]) -> None:
-    end = client.clock.monotonic() + WAIT
+async def _until(clock: Clock, done: Callable[[], Awaitable[bool]]) -> None:
+    end = clock.monotonic() + WAIT
     while not await done():
-        if client.clock.monotonic() > end:
+        if clock.monotonic() > end:
             raise Refused("DEMO_SLOW", seconds=int(WAIT))
         await asyncio.sleep(0.05)
 
@@ -135,7 +142,7 @@ async def _seen(client: Client, ph: bytes) -> None:
         await client.sync()
         return client.view.fold.find(ph) is not None
 
-    await _until(client, there)
+    await _until(client.clock, there)
 
 
 def _row(terminal: Terminal, client: Client, message: MessageView, state: str) -> None:

@@ -45,7 +45,7 @@ class Nodes:
     async def _start(self, home: Path) -> asyncio.subprocess.Process:
         with (home / "node.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", "from channel.cli.group import run; run()", "--home", str(home), "node", "run",
+                sys.executable, "-c", "from channel.cli.main import run; run()", "--home", str(home), "node", "run",
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self._running.append(process)

@@ -22,7 +22,6 @@ from channel.node.requests import answer, answer_raw, hex_bytes, number, read_bo
 from channel.node.sessions import SESSION_SECONDS, Session, Sessions, read_header
 from channel.node.writer import Pending
 from channel.protocol import merkle
-from channel.protocol import note as notes
 from keys.errors import Malformed, Refused, Unavailable, Unverified
 
 if TYPE_CHECKING:

@@ -112,7 +112,7 @@ async def serving(
         server = await _open_server(config, stack, node)
         certificate = tls.read_certificate(config.tls_cert)
         parts = [
-            await _open_channel(config, block, journal, server.store, certificate, clock, telemetry, node, stack)
+            await _open_channel(config, block, journal, server.store, certificate, clock, telemetry, stack)
             for block in config.channels
         ]
         for part in parts:
@@ -201,7 +201,7 @@ async def _open_server(config: NodeConfig, stack: AsyncExitStack, node: Running)
 
 async def _open_channel(
     config: NodeConfig, block: ChannelConfig, journal: Journal, store_of: Callable[[bytes], Store], certificate: bytes,
-    clock: Clock, telemetry: Telemetry, node: Running, stack: AsyncExitStack,
+    clock: Clock, telemetry: Telemetry, stack: AsyncExitStack,
 ) -> Part:  # fmt: skip
     founding = _read_founding(block.founding)
     charter = founding.read_charter()

@@ -217,8 +217,10 @@ class Courier:
     def _fail(self, e: Problem) -> None:
         station = self._station
         self._failures += 1
-        station.telemetry.link_up.set(0)
         station.telemetry.say_problem("link", e)
+        if e.values.get("why") == "RATE":
+            return  # the peer answers, only not that often
+        station.telemetry.link_up.set(0)
         if station.state is State.ACTIVE:
             station.move(State.DEGRADED)
 

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from channel.node.writer import FLASH, Pending, Placed, check_blobs
 from channel.protocol.header import Payload
+from channel.protocol.message import BUCKETS
 from channel.protocol.people import Draft, Exercise, Kem, SideNote
 from channel.protocol.record import MAX_BLOBS, Record, read_record
 from keys.codec import unpack
@@ -23,7 +24,7 @@ from keys.documents import Root, Roster
 from keys.envelope import media_type, read_envelope
 from keys.errors import Malformed, Refused
 from keys.identity import read_key
-from keys.shapes import Document
+from keys.shapes import Document, Hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +40,9 @@ SHARED = frozenset(
 )
 SIDE = frozenset({"shown", "note", "reshare", "use", "draft", "sign", "withdraw"})
 BY_SESSION = frozenset({"shown", "sign", "draft"})  # the session key may sign these (docs/protocol.md 11.4 and 11.6)
+BESIDE_BODY = 4096  # names and salts that are sealed with the body; sizes are padded to buckets
+TAG = 16
+_SEALED: Any = tuple[bytes, tuple[tuple[Hash, bytes], ...]]
 _RANKS = {"Z": 0, "O": 1, "P": 2, "R": 3}
 _NEVER_BLOCKED = frozenset({"F13", "F14"})
 
@@ -90,7 +94,7 @@ class Intake:
         if (placed := await self._known(pending, envelope)) is not None:
             return station.own.name, placed
         self._check_crossing(submission, envelope)
-        if submission.t != "ack" and not self._is_urgent(submission.t, envelope):
+        if submission.t != "ack" and not is_urgent(submission.t, submission.env):
             self._rate.check(session.kid, station.policy().limits.rate_msg, now)
         await self._check_blobs_there(pending)
         self._judge(pending)
@@ -143,21 +147,22 @@ class Intake:
 
     def _check_message(self, payload: Payload, pending: Pending) -> None:
         """Limits that are the intake's: the sealed body's size and the records keys of both parties."""
-        limits = self._station.policy().limits
+        limit = self._station.policy().limits.max_body
         blob = pending.blobs.get(payload.blob)
         if blob is None or len(blob) != payload.blen:
-            raise Refused("BLOB_HASH", blob=payload.blob)
-        if payload.blen > limits.max_body + 4096 * len(payload.to):
-            raise Refused("BODY_SIZE", limit=limits.max_body)
+            raise Refused("BLOB_MISSING", blob=payload.blob)
+        ct, wraps = unpack(blob, _SEALED)
+        if tuple(kid for kid, _ in wraps) != payload.to:
+            raise Refused("RECIPIENTS", count=len(wraps))
+        largest = next((b for b in BUCKETS if b >= limit + BESIDE_BODY), BUCKETS[-1])
+        if len(ct) - TAG > largest:
+            raise Refused("BODY_SIZE", size=len(ct) - TAG, limit=limit)
 
     async def _check_blobs_there(self, pending: Pending) -> None:
         check_blobs(pending)
         for digest in pending.named:
             if digest not in pending.blobs and await self._station.own.blob(digest) is None:
                 raise Refused("BLOB_MISSING", blob=digest)
-
-    def _is_urgent(self, t: str, envelope: Envelope) -> bool:
-        return t == "msg" and envelope.read("msg", Payload).fmt in _NEVER_BLOCKED
 
     async def _take_side(self, submission: Submission, session: Session) -> Placed:
         """A side-log record: signed by the session's person, or by the session key where that is enough."""
@@ -176,6 +181,14 @@ class Intake:
         pending = _pending(submission, envelope)
         check_blobs(pending)
         return await self._side.append(pending)
+
+
+def is_urgent(t: str, env: bytes) -> bool:
+    """Whether a record is a message that no rate and no full line holds back."""
+    try:
+        return t == "msg" and read_envelope(env).read("msg", Payload).fmt in _NEVER_BLOCKED
+    except Malformed:
+        return False
 
 
 def _pending(submission: Submission, envelope: Envelope) -> Pending:

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from channel.log.log import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Appended, Entry
 from channel.node import requests
-from channel.node.intake import Rate
+from channel.node.intake import Rate, is_urgent
 from channel.node.requests import answer, answer_raw, hex_bytes, number, read_body
 from channel.node.state import WRITING, Fatal, State
 from channel.node.tls import check_pin
@@ -166,7 +166,7 @@ class Listener:
             if found is None or found[1] == found[0].letter or self._pins[found[0].chan] != pin:
                 raise Refused("NOT_FOUND")
             station = found[0]
-            if station.state in WRITING:
+            if station.state in WRITING and not _urgent(sent.recs):
                 self._rate.check(pin, station.policy().limits.rate_peer, self._clock.monotonic())
             try:
                 result = await self._receivers[station.chan].receive(raw)
@@ -289,6 +289,11 @@ def _judged(station: Station, index: int) -> str:
     if index >= station.fold.cut["ab".index(station.other)]:
         return ""
     return station.fold.verdict(station.other, index).reason
+
+
+def _urgent(records: tuple[bytes, ...]) -> bool:
+    """Whether a rate may not stop this batch: it holds an acknowledgement, F13 or F14."""
+    return any(r is not None and (r.t == "ack" or is_urgent(r.t, r.env)) for r in map(try_read, records))
 
 
 def _origin(station: Station, letter: str) -> str:

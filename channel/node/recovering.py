@@ -201,7 +201,10 @@ class Recovering:
         station = self._station
         peer = station.signer.head(station.origins.peer)
         station.cosigned_peer = (0, peer.size, peer.root)
-        sizes: dict[str, int] = {station.letter: station.signer.head(station.origins.own).size, station.other: peer.size}
+        sizes: dict[str, int] = {
+            station.letter: station.signer.head(station.origins.own).size,
+            station.other: peer.size,
+        }
         delivered = [key.size for key, marks in (await station.own.kept_notes()).items() if COSIGNED in marks]
         station.sizes.update(sizes)  # before learning: a record's seen is compared with the other log's size
         for letter in (station.letter, station.other):

@@ -110,7 +110,11 @@ class Station:
         if not self.opened:
             return {}
         party = self.fold.party(self.letter)
-        return {kid: party.keys[kid] for kid in party.members if kid in party.keys}
+        members = {m.kid: m for m in party.roster.members if m.kid not in party.roster.revoked}
+        current = (
+            kid for kid, m in members.items() if not m.kem or self.fold.current_kem(self.letter, kid) is not None
+        )
+        return {kid: party.keys[kid] for kid in current if kid in party.keys}
 
     # --- states
 
@@ -221,8 +225,7 @@ class Station:
         """The newest closed pair of cosigned anchors of logs a and b."""
         a, b = [[key for key, _ in (await self.cosigned_notes(x))[1]] for x in ("a", "b")]
         pairs = ((x, y) for x in reversed(a) for y in reversed(b) if self.closed(x.size, y.size))
-        best = max(islice(pairs, 4096), key=lambda p: (p[0].size + p[1].size, p[0].at + p[1].at), default=None)
-        return best
+        return max(islice(pairs, 4096), key=lambda p: (p[0].size + p[1].size, p[0].at + p[1].at), default=None)
 
     async def drop_old_notes(self) -> None:
         """Drop the notes of both shared logs that no rule keeps (protocol section 6)."""
