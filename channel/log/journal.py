@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from channel.protocol.merkle import Frontier
 from keys.errors import Problem, Refused, WrongUse
@@ -82,7 +82,7 @@ class Journal:
         self._db.execute("INSERT INTO head VALUES (?, ?, ?, ?, ?, ?)", row)
         self._heads[origin] = Head(origin, empty, 0)
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

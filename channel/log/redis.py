@@ -16,7 +16,7 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from importlib import resources
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -179,19 +179,19 @@ class RedisLog:
         if lo >= hi:
             return []
         async with self._talking():
-            raw: bytes = await self._client.getrange(self._l0, 32 * lo, 32 * hi - 1)
+            raw = cast("bytes", await self._client.getrange(self._l0, 32 * lo, 32 * hi - 1))
         if len(raw) % 32:
             raise Problem("STORE_DAMAGED", log=self.name, index=lo + len(raw) // 32)
         return [raw[i : i + 32] for i in range(0, len(raw), 32)]
 
     async def index_of(self, key: bytes) -> int | None:
         async with self._talking():
-            at = await self._client.hget(self._idem, key)  # type: ignore[arg-type]
+            at = await self._client.hget(self._idem, key)
         return None if at is None else int(at)
 
     async def blob(self, digest: bytes) -> bytes | None:
         async with self._talking():
-            found: bytes | None = await self._client.get(self._blob_key(digest))
+            found = cast("bytes | None", await self._client.get(self._blob_key(digest)))
         return found
 
     async def put_blob(self, digest: bytes, blob: bytes) -> None:
@@ -199,7 +199,7 @@ class RedisLog:
 
         async def change(pipe: Pipeline) -> None:
             if await pipe.get(self._blob_key(digest)) != blob:
-                pipe.multi()
+                pipe.multi()  # type: ignore[no-untyped-call]
                 pipe.set(self._blob_key(digest), blob)
 
         await self._fenced(change)
@@ -210,8 +210,8 @@ class RedisLog:
 
         async def change(pipe: Pipeline) -> None:
             newest, had = await pipe.hmget(self._notes, ["newest", f"{field}/{COSIGNED}"])
-            pipe.multi()
-            if key.may_follow(newest, cosigned=COSIGNED in marks):
+            pipe.multi()  # type: ignore[no-untyped-call]
+            if key.may_follow(cast("bytes | None", newest), cosigned=COSIGNED in marks):
                 pipe.set(self._note, raw)
                 pipe.hset(self._notes, "newest", key.as_newest(cosigned=COSIGNED in marks))
             if keep and (COSIGNED in marks or had is None):
@@ -223,12 +223,12 @@ class RedisLog:
 
     async def newest_note(self) -> bytes | None:
         async with self._talking():
-            found: bytes | None = await self._client.get(self._note)
+            found = cast("bytes | None", await self._client.get(self._note))
         return found
 
     async def kept_notes(self) -> dict[NoteKey, frozenset[str]]:
         async with self._talking():
-            fields: list[bytes] = await self._client.hkeys(self._notes)
+            fields = cast("list[bytes]", await self._client.hkeys(self._notes))
         kept: dict[NoteKey, set[str]] = {}
         for field in sorted(f.decode() for f in fields if f != b"newest"):  # a note sorts before its marks
             key, mark = field.rsplit("/", 1) if field.count("/") == 3 else (field, None)
@@ -246,14 +246,14 @@ class RedisLog:
         async def change(pipe: Pipeline) -> None:
             if not await pipe.hexists(self._notes, key.field()):
                 raise WrongUse("NO_NOTE", log=self.name, note=key.field())
-            pipe.multi()
+            pipe.multi()  # type: ignore[no-untyped-call]
             pipe.hset(self._notes, f"{key.field()}/{mark}", b"1")
 
         await self._fenced(change)
 
     async def drop_note(self, key: NoteKey) -> None:
         async def change(pipe: Pipeline) -> None:
-            pipe.multi()
+            pipe.multi()  # type: ignore[no-untyped-call]
             pipe.hdel(self._notes, key.field(), *(f"{key.field()}/{mark}" for mark in MARKS))
 
         await self._fenced(change)
@@ -272,7 +272,9 @@ class RedisLog:
                     await asyncio.wait_for(grown.wait(), left)
             else:
                 async with self._talking():
-                    await self._client.xread({self._log: f"{size}-0"}, count=1, block=max(1, int(min(left, SLICE) * 1000)))
+                    await self._client.xread(
+                        {self._log: f"{size}-0"}, count=1, block=max(1, int(min(left, SLICE) * 1000))
+                    )
 
     def wake(self) -> None:
         """Let everybody who waits look again."""
@@ -285,7 +287,7 @@ class RedisLog:
         while True:
             async with self._talking(), self._client.pipeline(transaction=True) as pipe:
                 await pipe.watch(self._meta, self._notes)
-                if await pipe.hget(self._meta, "fence") != held:  # type: ignore[comparison-overlap]
+                if await pipe.hget(self._meta, "fence") != held:
                     raise Fenced(self.name)
                 await change(pipe)
                 with suppress(WatchError):

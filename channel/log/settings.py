@@ -31,7 +31,7 @@ OLDEST = (7, 0)
 async def check_settings(client: Redis) -> tuple[int, int]:
     """Return the server's version, or ``Refused`` STORE_SETTING with the name, what was found and what is needed."""
     try:
-        found = {_text(k): _text(v) for k, v in (await client.config_get(*NEED, *NEED_IF_KNOWN)).items()}
+        found = {_text(k or ""): _text(v or "") for k, v in (await client.config_get(*NEED, *NEED_IF_KNOWN)).items()}
     except ResponseError as e:
         raise Refused("STORE_SETTING", name="CONFIG GET", found=str(e), need="permitted") from e
     for name, need in (NEED | {n: v for n, v in NEED_IF_KNOWN.items() if n in found}).items():
