@@ -191,8 +191,7 @@ class RedisLog:
 
     async def blob(self, digest: bytes) -> bytes | None:
         async with self._talking():
-            found = cast("bytes | None", await self._client.get(self._blob_key(digest)))
-        return found
+            return cast("bytes | None", await self._client.get(self._blob_key(digest)))
 
     async def put_blob(self, digest: bytes, blob: bytes) -> None:
         check_blob(digest, blob)
@@ -223,8 +222,7 @@ class RedisLog:
 
     async def newest_note(self) -> bytes | None:
         async with self._talking():
-            found = cast("bytes | None", await self._client.get(self._note))
-        return found
+            return cast("bytes | None", await self._client.get(self._note))
 
     async def kept_notes(self) -> dict[NoteKey, frozenset[str]]:
         async with self._talking():
