@@ -178,7 +178,7 @@ async def _crossing(terminal: Terminal, us: Client, case: MessageView, actual: S
         raise Problem("INTERNAL")
     async with _desk(actual) as client:
         try:
-            await client.wire.submit("msg", envelope.encode(), [blob])
+            await client.wire.submit("msg", envelope.encode(), [blob, us.keys.sign.public.encode()])
         except Refused as e:
             terminal.say("demo.refused", code=e.code, why=terminal.texts.problem(e)[0])
             return
