@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from string import hexdigits
 
 import click
 
@@ -16,6 +17,7 @@ from channel.protocol.founding import read_founding
 from channel.protocol.note import parse
 from keys.errors import Unverified, WrongUse
 from keys.keyring import write_file
+from keys.plain import utc
 from keys.words import matches, words
 
 
@@ -60,8 +62,9 @@ def _known(ctx: Context, report: Report, channel_name: str | None) -> bool:
     if report.chan is None:
         return False
     if channel_name is not None:
-        same = channel_name.lower() == report.chan.hex() or matches(report.chan, channel_name)
-        if not same:
+        name = channel_name.strip().lower()
+        by_id = len(name) == 2 * len(report.chan) and set(name) <= set(hexdigits)
+        if not (name == report.chan.hex() if by_id else matches(report.chan, channel_name)):
             raise Unverified("CHANNEL_OTHER", found=report.chan)
         return True
     if ctx.home_option is None:
@@ -77,7 +80,7 @@ def _tell(ctx: Context, report: Report) -> None:
         say("cli.verify_failed", part=f.part, index=f.index, offset=f.offset, code=f.code)
     else:
         sizes = ", ".join(f"{code}:{size}" for code, size in report.complete_to.items())
-        say("cli.complete", sizes=sizes, at=report.cosigned_at)
+        say("cli.complete", sizes=sizes, at=utc((report.cosigned_at or 0) * 1000))
         for message in report.messages:
             ctx.terminal.line(f"  {message.number}  {message.person}, {message.seat}, {message.standing}")
     if report.chan is not None:
