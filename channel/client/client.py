@@ -34,6 +34,7 @@ from keys.errors import NotDelivered, Refused, Unavailable, Unverified, WrongUse
 from keys.identity import PrivateKey
 from keys.shapes import ZERO, Language
 
+START_S = 10.0
 ORDER = ("logged", "delivered", "anchored")
 State = Literal["logged", "delivered", "anchored", "read"]
 
@@ -72,7 +73,7 @@ class Client:
     async def __aenter__(self) -> Self:
         await self.wire.__aenter__()
         try:
-            await self.wire.login(self.keys.sign, self._random(32), self.clock.now())
+            await self._login()
         except BaseException:
             await self.wire.__aexit__()
             raise
@@ -80,6 +81,17 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         await self.wire.__aexit__()
+
+    async def _login(self) -> None:
+        """Log in; a node that has just started opens the channel within seconds."""
+        end = self.clock.monotonic() + START_S
+        while True:
+            try:
+                return await self.wire.login(self.keys.sign, self._random(32), self.clock.now())
+            except Unavailable as e:
+                if e.code != "RECOVERING" or self.clock.monotonic() > end:
+                    raise
+            await asyncio.sleep(0.1)
 
     async def sync(self) -> None:
         """Fetch, verify and fold what the node has new; send again what is not yet delivered."""
