@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from itertools import pairwise
 from typing import Literal, NoReturn
 
 from channel.protocol.archive import BLOB, EVIDENCE, HEAD, NOTE, RECORDS, TAIL, Archive, Head, Section, framed, read
@@ -185,9 +186,12 @@ class _Audit:
 
     def _check_blobs(self) -> None:
         named = {h for raws in self.records.values() for raw in raws if (r := try_read(raw)) for h in r.blobs}
-        for hash_, section in self.blobs.items():
-            if hash_ not in named:
+        for section in self.archive.of(BLOB):
+            if section.key[0] not in named:
                 _fail(section, "BLOB", "no record names it")
+        for before, section in pairwise(self.archive.of(BLOB)):
+            if before.key >= section.key:
+                _fail(section, "BLOB", "out of order, or one twice")
         if named - self.blobs.keys():
             sections = self.archive.of(BLOB)
             _fail(sections[-1] if sections else self.archive.sections[0], "BLOB", "one that a record names is missing")
