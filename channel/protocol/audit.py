@@ -25,7 +25,8 @@ from keys.codec import pack, unpack
 from keys.envelope import read_envelope
 from keys.errors import Malformed, Problem, Unverified
 
-LETTERS: tuple[Literal["a"], Literal["b"]] = ("a", "b")
+Letter = Literal["a", "b"]
+LETTERS: tuple[Letter, Letter] = ("a", "b")
 Progress = Callable[[int, int], None]
 
 
