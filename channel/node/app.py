@@ -12,7 +12,7 @@ import os
 import secrets
 import signal
 import ssl
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -43,12 +43,12 @@ from channel.protocol.charter import Policy
 from channel.protocol.founding import Founding, read_founding
 from channel.protocol.note import NotePublic
 from keys.envelope import read_envelope
-from keys.errors import Problem, Refused, WrongUse
+from keys.errors import Refused, WrongUse
 from keys.identity import ACTUAL
 from keys.keyring import read_node_keys
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from channel.log.log import Store
     from channel.protocol.charter import CharterParty
@@ -134,7 +134,8 @@ async def serving(
                 part.station, part.line, journal, part.founding, part.shared, clock,
                 confirm_clock=confirm_clock or config.confirm_clock, without_peer=without_peer or config.without_peer,
             )  # fmt: skip
-            _start(stack, part.live(recovering), node)
+            for loop in part.loops(recovering):
+                _start(stack, loop, node)
         telemetry.say("serving", channels=len(parts))
         yield node
         telemetry.say("stopping")
@@ -155,6 +156,7 @@ class Part:
     speaker: Speaker
     desk: Desk
     known: dict[bytes, int]
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     def meet(self, parts: list[Part]) -> None:
         """Learn the ids of the other channels here and of their members, to tell a crossing of modes."""
@@ -163,16 +165,18 @@ class Part:
                 self.known[part.station.chan] = part.station.mode
                 self.known.update(dict.fromkeys(part.founding.blob_map(), part.station.mode))
 
-    async def live(self, recovering: Recovering) -> None:
-        """Recover, then run every loop until one fails."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.shared.run())
-            group.create_task(self.side.run())
-            why = await recovering.run()
-            await self.speaker.boot(why)
-            group.create_task(self.courier.run())
-            group.create_task(self.speaker.run())
-            group.create_task(self._retain())
+    def loops(self, recovering: Recovering) -> list[Coroutine[Any, Any, None]]:
+        """Everything that runs for this channel; what follows the logs begins once they may be written."""
+        followers = (self.courier.run, self.speaker.run, self._retain)
+        return [self.shared.run(), self.side.run(), self._recover(recovering), *map(self._once_ready, followers)]
+
+    async def _recover(self, recovering: Recovering) -> None:
+        await self.speaker.boot(await recovering.run())
+        self.ready.set()
+
+    async def _once_ready(self, follow: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await self.ready.wait()
+        await follow()
 
     async def _retain(self) -> None:
         while True:
@@ -329,26 +333,18 @@ def _write_run(path: Path, node: Running, stack: AsyncExitStack) -> None:
     stack.callback(path.unlink, missing_ok=True)
 
 
-def _start(stack: AsyncExitStack, work: Any, node: Running) -> None:
+def _start(stack: AsyncExitStack, work: Coroutine[Any, Any, None], node: Running) -> None:
     """Run work beside; its end ends the node."""
     task = asyncio.ensure_future(work)
 
     def done(task: asyncio.Future[None]) -> None:
         if not task.cancelled() and (e := task.exception()) is not None:
-            node.fail(_first(e))
+            node.fail(e)
 
     async def stop() -> None:
-        task.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await task
+        while not task.done():  # more than once: a part that waits may have taken the first for its own timeout
+            task.cancel()
+            await asyncio.wait([task], timeout=1.0)
 
     task.add_done_callback(done)
     stack.push_async_callback(stop)
-
-
-def _first(e: BaseException) -> BaseException:
-    """The error inside groups; a ``Problem`` before others."""
-    if not isinstance(e, BaseExceptionGroup):
-        return e
-    inner = [_first(x) for x in e.exceptions]
-    return next((x for x in inner if isinstance(x, Problem)), inner[0])

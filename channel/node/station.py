@@ -143,7 +143,8 @@ class Station:
     async def changed(self, timeout: float) -> None:  # noqa: ASYNC109  a slice, not an error
         """Return at the next change, at the latest after ``timeout`` seconds."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), timeout)
+            async with asyncio.timeout(timeout):  # not wait_for: in 3.11 it may swallow a cancellation
+                await self._event.wait()
 
     # --- what was seen and learned
 
