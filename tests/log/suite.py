@@ -8,7 +8,17 @@ import os
 
 import pytest
 
-from channel.log.log import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Appended, Duplicate, Entry, Fenced, Log, Store, WrongSize
+from channel.log.log import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_RECORDS,
+    Appended,
+    Duplicate,
+    Entry,
+    Fenced,
+    Log,
+    Store,
+    WrongSize,
+)
 from channel.log.notes import COSIGNED, EXPORTED, NoteKey
 from channel.protocol.merkle import leaf_hash
 from channel.protocol.record import MAX_RECORD
