@@ -408,6 +408,7 @@ class World:
 
     def succeed(self, letter: str, final: int | None = None, **fields: Any) -> Sent:
         """End the current log number at ``final`` and begin the next with its ``succeed``."""
+        signers = fields.pop("signers", self.authority(letter)[:2])
         number, start = len(self.starts[letter]) - 1, self.starts[letter][-1]
         roots = self._roots[letter][-1]
         size = len(roots) - 1 if final is None else final
@@ -422,7 +423,7 @@ class World:
         self._roots[letter].append([EMPTY])
         self._frontier[letter] = Frontier.empty()
         self.starts[letter].append(start + size)
-        return self.append(letter, "succeed", doc, self.authority(letter)[:2])
+        return self.append(letter, "succeed", doc, signers)
 
     # --- the fold -----------------------------------------------------------------------------------------------------
 
