@@ -127,7 +127,8 @@ class Recovering:
         head = station.signer.head(note.origin)
         leaves = self._journal.leaves(note.origin, 0, min(note.size, head.size))
         if note.size > head.size or merkle.root_of(leaves) != note.root:
-            raise Fatal("JOURNAL_LOST", size=note.size, have=head.size)
+            self._journal.retire(note.origin)  # at no later start either
+            raise Fatal("JOURNAL_OLD", size=note.size, have=head.size)
 
     async def _agree(self, origin: str, log: Log) -> None:
         """R2 for one log: afterwards store and journal hold the same records."""
