@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -66,7 +67,9 @@ class Line:
         why = ""
         for url in self._urls:
             try:
-                async with self._http.request(method, url + path, data=body or None, ssl=self._context) as answer:
+                async with self._http.request(
+                    method, url + path, data=BytesIO(body) if body else None, ssl=self._context
+                ) as answer:
                     raw = await answer.content.read(append.MAX_REQUEST + 1)
                     while len(raw) <= append.MAX_REQUEST and (more := await answer.content.read(1 << 20)):
                         raw += more

@@ -67,11 +67,11 @@ class Desk:
     def __init__(self, parties, code, member, wire):
         self.parties, self.code, self.member, self.wire = parties, code, member, wire
 
-    def message(self, text="a line", *, chan=None, key=None, to=None, fmt="F03", mode=None, size=0, **more):
+    def message(self, text="a line", *, chan=None, key=None, to=None, fmt="F03", mode=None, size=0, extra=None):
         """(envelope bytes, blob, payload hash) of an F03 that opens a case at attention."""
         chan, key = chan or self.parties.chan, key or self.member.sign
         members = [m for party in self.parties.keys.values() for m in party.values()]
-        readers = [m for m in members if m.seat not in ("operator",)]
+        readers = [m for m in members if m.seat != "operator"]
         kids = to if to is not None else tuple(sorted(m.seal.kid for m in readers))
         header = Header(
             chan=chan,
@@ -89,7 +89,7 @@ class Desk:
             case=UNSET,
         )
         body = {"text": text + "x" * size}
-        keys = {m.seal.kid: m.seal.public for m in members} | more
+        keys = {m.seal.kid: m.seal.public for m in members} | (extra or {})
         sealed = seal(
             header, body, keys, mode or self.parties.mode,
             cek=os.urandom(32), salts={n: os.urandom(16) for n in body}, max_body=10**6,
