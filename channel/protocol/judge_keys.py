@@ -89,8 +89,6 @@ def judge_contacts(t: Tables, e: Entry) -> str:
     kids = e.envelope.kids[:1]
     if reason := check_people(t, e, kids, _OPERATOR, here=d.party == t.codes[e.p], mode=d.mode):
         return reason
-    if not kids:
-        return "SIG"
     ver, prev = t.sides[e.p].contacts
     return "" if d.ver == ver + 1 and d.prev == prev else "CHAIN"
 

@@ -33,7 +33,7 @@ def check_people(
         if member is None or t.is_void(e, kid) or member.role not in roles:
             return "SIGNER"
     members = [own.admitted.members[kid] for kid in kids]
-    exact = len(set(kids)) == len(kids) and set(e.envelope.kids) == set(kids) == signed
+    exact = 0 < len(set(kids)) == len(kids) and set(e.envelope.kids) == set(kids) == signed
     if fault or not exact or len({m.person for m in members}) < len(members):
         return "SIG"
     e.signers = tuple(as_signer(m) for m in members)

@@ -7,9 +7,11 @@ from msgspec.structs import replace
 
 from channel.protocol.charter import Contact, Contacts
 from channel.protocol.fold import Fold
+from channel.protocol.people import Watch
 from keys import suites
 from keys.codec import pack, unpack
-from keys.envelope import sign
+from keys.documents import Revoke
+from keys.envelope import Envelope, media_type, sign
 from keys.errors import Refused
 from keys.identity import PrivateKey
 from keys.shapes import ZERO
@@ -172,6 +174,24 @@ def test_a_revoked_key_ends_at_its_position(world: World) -> None:
     sent = (before, by_expert, twice, revoke, after, authority, line, stranger)
     assert [world.reason(s, fold) for s in sent] == ["", "SIGNER", "FMT", "", "SIGNER", "", "SIGNER", "SIG"]
     assert key_items(fold)["a", kid] == {"at": 2, "ended": revoke.index}
+
+
+def test_nothing_is_valid_without_a_signature(world: World) -> None:
+    """An envelope without any signature is SIG, whatever it says and whoever it names."""
+    operator = world.signer("a", "operator")
+    line = Contact(kind="phone", en="Duty line", zh="值班电话", addr="+00")
+    documents = [
+        ("revoke", Revoke(mode=1, party="CN", kids=(operator.kid,), reason="lost", ts=START)),
+        ("contacts", Contacts(mode=1, party="CN", ver=1, prev=ZERO, list=(line,), ts=START)),
+        ("watch", Watch(chan=world.chan, seat="duty", op="leave", ts=START)),
+        ("msg", world.message("a", "expert1")),
+        ("policy", world.next_policy()),
+        ("roster", replace(world.rosters["a"], ver=2, prev=digest(pack(world.rosters["a"])))),
+        ("kem", World().kem("a", "expert1").doc),
+    ]
+    sent = [world.put("a", t, Envelope(media_type(t), pack(doc), ())) for t, doc in documents]
+    fold = world.fold()
+    assert [world.reason(s, fold) for s in sent] == ["SIG"] * len(sent)
 
 
 def test_a_revoked_seal_key_is_named_no_more_by_who_has_seen_it(world: World) -> None:
