@@ -56,7 +56,7 @@ def receive(raw: bytes, stored: note.Note | None = STORED, held: frozenset[bytes
 
 
 @pytest.mark.parametrize("anchor", [False, True])
-def test_a_batch_is_accepted(anchor: bool) -> None:  # noqa: FBT001
+def test_a_batch_is_accepted(anchor: bool) -> None:
     """A batch that leads to the note's root is accepted, an undecodable record in it as an opaque leaf."""
     out = receive(request(anchor=anchor))
     assert out == Accept(
