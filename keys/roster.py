@@ -98,7 +98,7 @@ def check_threshold(env: Envelope, root: Root, keys: Mapping[bytes, PublicKey]) 
     return signed
 
 
-def check_roster(  # noqa: PLR0917  the seventh is for the ceremony tool
+def check_roster(
     env: Envelope,
     root: Root,
     root_hash: bytes,
@@ -139,7 +139,7 @@ def check_roster(  # noqa: PLR0917  the seventh is for the ceremony tool
     return _admit(start, roster.members, blobs, foreign)
 
 
-def admit_kem(  # noqa: PLR0917
+def admit_kem(
     before: Admitted,
     kid_from: bytes,
     kid_new: bytes,

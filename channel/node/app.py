@@ -203,7 +203,7 @@ async def _open_server(config: NodeConfig, stack: AsyncExitStack, node: Running)
     return server
 
 
-async def _open_channel(
+async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one place
     config: NodeConfig, block: ChannelConfig, journal: Journal, store_of: Callable[[bytes], Store], certificate: bytes,
     clock: Clock, telemetry: Telemetry, stack: AsyncExitStack,
 ) -> Part:  # fmt: skip

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Middleware
 
 from channel.i18n import problem_texts
 from keys.codec import pack
@@ -97,7 +98,7 @@ def hex_bytes(text: str | None, length: int, name: str) -> bytes:
     return raw
 
 
-def problems_answered(telemetry: Telemetry) -> Callable[[web.Request, Answer], Awaitable[web.StreamResponse]]:
+def problems_answered(telemetry: Telemetry) -> Middleware:
     """A middleware that turns every error into its answer."""
 
     @web.middleware
