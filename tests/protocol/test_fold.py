@@ -668,3 +668,39 @@ def test_an_ack_of_a_message_can_be_asked_for_by_its_shape() -> None:
     ack = Ack(chan=bytes(32), from_=bytes(32), mid=bytes(16), ph=bytes(32), step="read", ts=1)
     assert ack.next is UNSET
     assert set(unpack(pack(ack))) == {"v", "chan", "from", "mid", "ph", "step", "ts"}
+
+
+def test_a_message_has_the_deadlines_of_the_lower_of_its_own_and_its_cases_level(world: World) -> None:
+    """An opening its own, a raise where it goes, F01 the test's, ``single`` crisis', outside a case routine."""
+    opening = world.send("a", "expert1", "F03", ("duty",), level="serious")
+    inside = world.send("a", "expert1", "F08", case=opening.ph, level="attention")
+    higher = world.send("a", "expert1", "F08", case=opening.ph, level="crisis", prec="Z")
+    raised = world.move("a", ("expert1", "expert2", "official"), "raise", opening.ph, "serious", "crisis")
+    outside = world.send("a", "expert1", "F08", level="crisis", prec="Z")
+    line = world.send("a", "operator", "F01", level="routine")
+    single = world.send("a", "duty", "F13", single=True, level="routine")
+    small = world.send("a", "expert1", level="routine")
+    close = world.move("a", ("expert1",), "close", small.ph, "routine")
+    world.move("b", ("expert1",), "concur", small.ph, "routine", at=close.doc.move.at)
+    closed = world.send("a", "expert1", "F08", case=small.ph, level="crisis", prec="Z")
+    world.sync("b")
+    fold = world.fold()
+    hours = {"routine": 86_400, "attention": 10_800, "serious": 1800, "crisis": 600, "test": 900}
+    wanted = [
+        (opening, "serious"), (inside, "attention"), (higher, "serious"), (raised, "crisis"), (outside, "routine"),
+        (line, "test"), (single, "crisis"), (closed, "routine"),
+    ]  # fmt: skip
+    for n, (sent, name) in enumerate(wanted):
+        view = fold.find(sent.ph)
+        assert view is not None, (n, world.reason(sent, fold))
+        assert view.receipt_time is not None
+        assert view.deadlines["read"] == view.receipt_time + 1000 * hours[name], (n, name)
+    assert fold.find(single.ph).deadlines["engaged"] is not None  # type: ignore[union-attr]
+    assert fold.find(line.ph).deadlines["engaged"] is None  # type: ignore[union-attr]
+
+
+def test_before_its_receipt_nothing_is_due(world: World) -> None:
+    """Without a record of the other log that has seen it, a message has no receipt time and no deadline."""
+    world.send("a", "expert1")
+    view = world.fold().messages()[0]
+    assert (view.receipt_time, set(view.deadlines.values())) == (None, {None})
