@@ -128,7 +128,7 @@ class Recovering:
         leaves = self._journal.leaves(note.origin, 0, min(note.size, head.size))
         if note.size > head.size or merkle.root_of(leaves) != note.root:
             self._journal.retire(note.origin)  # at no later start either
-            raise Fatal("JOURNAL_OLD", size=note.size, have=head.size)
+            raise Fatal("JOURNAL_LOST", size=note.size, have=head.size)
 
     async def _agree(self, origin: str, log: Log) -> None:
         """R2 for one log: afterwards store and journal hold the same records."""
