@@ -30,7 +30,7 @@ MAX_BATCH_RECORDS = 256
 MAX_BATCH_BYTES = 4 * 1024 * 1024  # records and blobs together; protocol section 7
 MAX_LOG_NAME = 24
 
-_NAME = re.compile(r"^[ab](0|[1-9][0-9]{0,9})s?$")
+_NAME = re.compile(r"[ab](0|[1-9][0-9]{0,9})s?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class Store(Protocol):
 
 def check_name(name: str) -> str:
     """The name, if it is one of a log (``a0``, ``b3``, ``a0s``)."""
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         raise WrongUse("LOG_NAME", name=name[:MAX_LOG_NAME])
     return name
 

@@ -24,7 +24,7 @@ COSIGNED = "cosigned"  # carries the other party's lines of its kind
 EXPORTED = "exported"  # an export used it
 MARKS = frozenset({COSIGNED, EXPORTED})
 
-_FIELD = re.compile(r"^(0|[1-9][0-9]{0,18})/(quick|anchor)/(0|[1-9][0-9]{0,18})$")
+_FIELD = re.compile(r"(0|[1-9][0-9]{0,18})/(quick|anchor)/(0|[1-9][0-9]{0,18})")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,7 +60,7 @@ class NoteKey:
     @classmethod
     def read(cls, field: str) -> NoteKey:
         """The key of a stored field; ``Malformed`` NOTE_KEY."""
-        match = _FIELD.match(field)
+        match = _FIELD.fullmatch(field)
         if match is None or (match[2] == "quick") != (match[3] == "0"):
             raise Malformed("NOTE_KEY", field=field[:64])
         return cls(int(match[1]), match[2] == "anchor", int(match[3]))

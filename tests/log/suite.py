@@ -79,7 +79,7 @@ class LogSuite:
     async def test_same_object(self, store):
         """A store gives the same log for a name each time, and none for a name that is not one."""
         assert store.log("b12") is store.log("b12")
-        for name in ("", "c0", "a", "a00", "a0x", "a0 ", "a-1"):
+        for name in ("", "c0", "a", "a00", "a0x", "a0 ", "a0\n", "a-1"):
             with pytest.raises(WrongUse):
                 store.log(name)
 
