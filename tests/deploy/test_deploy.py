@@ -7,8 +7,11 @@ import re
 import subprocess
 import time
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jsonschema
 import pytest
@@ -25,6 +28,7 @@ from channel.node.config import read_config
 TOP = Path(__file__).resolve().parents[2]
 DEPLOY = TOP / "deploy"
 PARTIES = ("us", "cn")
+WORD = "a word for the test"
 
 
 @pytest.fixture(scope="module")
@@ -150,20 +154,19 @@ def test_a_unit_runs_a_file_that_exists_as_a_user_of_its_own(name: str) -> None:
 # --- the store --------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["redis-server", "embedded-valkey"])
-def store(request: pytest.FixtureRequest, need: Any, tmp_path: Path) -> Any:
+@contextmanager
+def started(program: str, home: Path) -> Iterator[Path]:
     """A store as store.sh starts it, on a unix socket; gives the socket's path."""
-    program = need(request.param)
-    data, secret, socket = tmp_path / "data", tmp_path / "secret", tmp_path / "s"
-    data.mkdir()
-    secret.write_text("a word for the test\n", "utf-8")
-    options = ["--port", "0", "--unixsocket", str(socket), "--logfile", str(tmp_path / "log")]
+    data, secret, socket = home / "data", home / "secret", home / "s"
+    data.mkdir(exist_ok=True)
+    secret.write_text(WORD + "\n", "utf-8")
+    options = ["--port", "0", "--unixsocket", str(socket), "--logfile", str(home / "log")]
     process = subprocess.Popen(
         [DEPLOY / "store.sh", secret, data, *options], env={"PATH": "/usr/bin:/bin", "STORE_SERVER": program}
     )
     try:
         for _ in range(500):
-            assert process.poll() is None, (tmp_path / "log").read_text("utf-8")
+            assert process.poll() is None, (home / "log").read_text("utf-8")
             if socket.exists():
                 break
             time.sleep(0.02)
@@ -173,16 +176,39 @@ def store(request: pytest.FixtureRequest, need: Any, tmp_path: Path) -> Any:
         process.wait()
 
 
+@pytest.fixture(params=["redis-server", "embedded-valkey"])
+def program(request: pytest.FixtureRequest, need: Any) -> str:
+    return need(request.param)
+
+
+@pytest.fixture
+def store(program: str, tmp_path: Path) -> Iterator[Path]:
+    with started(program, tmp_path) as socket:
+        yield socket
+
+
+def client_of(socket: Path, user: str | None = "dcx", word: str | None = WORD) -> Redis:
+    return Redis(unix_socket_path=str(socket), username=user, password=word, retry=Retry(NoBackoff(), 0))
+
+
+def test_what_was_written_is_there_after_a_restart(program: str, tmp_path: Path) -> None:
+    """The server reads its own file back whole, under users that it is not allowed to be."""
+    for size in (1, 2, 3):
+        with started(program, tmp_path) as socket, client_of(socket) as client:
+            client.xadd("log", {"r": b"record"}, id=f"{size}-0")
+            assert client.xlen("log") == size
+
+
 async def test_the_store_is_fit_for_a_log(store: Path) -> None:
     """What store.sh starts passes the node's own check of a server's settings."""
-    server = await RedisServer.connect(f"unix://dcx:a%20word%20for%20the%20test@{store}")
+    server = await RedisServer.connect(f"unix://dcx:{quote(WORD)}@{store}")
     await server.close()
 
 
 def test_the_store_lets_nobody_in_without_the_word(store: Path) -> None:
     """There is no default user, and another password does not open it."""
     for user, password in ((None, None), ("dcx", "another"), ("default", "")):
-        client = Redis(unix_socket_path=str(store), username=user, password=password, retry=Retry(NoBackoff(), 0))
+        client = client_of(store, user, password)
         with pytest.raises((AuthenticationError, NoPermissionError)):
             client.ping()
         client.close()
@@ -202,7 +228,7 @@ FORBIDDEN += ["DEBUG SLEEP 0", "SHUTDOWN", "REPLICAOF NO ONE", "RENAME a b", "EX
 
 def test_the_nodes_user_can_take_nothing_away(store: Path) -> None:
     """The one user may append and read; what deletes, trims, renames or changes settings is refused."""
-    client = Redis(unix_socket_path=str(store), username="dcx", password="a word for the test")
+    client = client_of(store)
     allowed = []
     for command in FORBIDDEN:
         try:
