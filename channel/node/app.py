@@ -66,6 +66,12 @@ class Running:
     stations: dict[bytes, Station] = field(default_factory=dict)
     ended: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
+    @property
+    def station(self) -> Station:
+        """The one channel of a node that has one."""
+        (station,) = self.stations.values()
+        return station
+
     def fail(self, e: BaseException) -> None:
         """End the node because of an error."""
         for station in self.stations.values():
