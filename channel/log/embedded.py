@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 USER = "dcx"
 MAY = (
-    "-@all +hello +auth +ping +client|setname +select +info +config|get +acl|whoami +function|load "
+    "-@all +hello +auth +ping +client|setname +select +info +config|get +acl|whoami +acl|dryrun +function|load "
     "+fcall +xadd +xlen +xrange +xread +setrange +getrange +strlen +set +get +hset +hget +hmget +hgetall +hkeys "
     "+hexists +hincrby +hdel +watch +unwatch +multi +exec +discard +scan +type"
 )

@@ -6,6 +6,8 @@ On Linux the kernel is asked to send SIGTERM when the parent ends, and then this
 pid is the program's. Elsewhere (or with ``--watch`` as the first word) this process stays and looks after the program:
 it ends it as soon as the parent is gone.
 
+Linux means the *thread* that started this: a node runs its loop in its main thread.
+
 SIGTERM and not SIGKILL: a store that is killed inside a write leaves a torn file, and refuses to start on it.
 """
 

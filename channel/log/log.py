@@ -189,8 +189,9 @@ def check_batch(entries: Sequence[Entry], blobs: Mapping[bytes, bytes]) -> None:
     """
     if not 1 <= len(entries) <= MAX_BATCH_RECORDS:
         raise Refused("BATCH", why="records", found=len(entries))
-    if sum(len(e.record) for e in entries) + sum(map(len, blobs.values())) > MAX_BATCH_BYTES:
-        raise Refused("BATCH", why="bytes", found=MAX_BATCH_BYTES)
+    total = sum(len(e.record) for e in entries) + sum(map(len, blobs.values()))
+    if total > MAX_BATCH_BYTES:
+        raise Refused("BATCH", why="bytes", found=total)
     for position, entry in enumerate(entries):
         if not 1 <= len(entry.record) <= MAX_RECORD:
             raise Refused("BATCH", why="record size", found=position)

@@ -40,6 +40,7 @@ async def check_settings(client: Redis) -> tuple[int, int]:
     who = _text(await client.acl_whoami())
     if who == "default":
         raise Refused("STORE_SETTING", name="user", found="default", need="user default off")
+    await _check_replay(client)
     info = await client.info("server", "replication")
     for name, need in {"role": "master", "redis_mode": "standalone"}.items():
         if info.get(name, need) != need:
@@ -48,6 +49,16 @@ async def check_settings(client: Redis) -> tuple[int, int]:
     if version < OLDEST:
         raise Refused("STORE_SETTING", name="version", found=info["redis_version"], need="7.0")
     return version
+
+
+async def _check_replay(client: Redis) -> None:
+    """Redis 7.0 loads its file in the default user's name: one that is off *and* has no commands drops every append."""
+    try:
+        said = _text(await client.execute_command("ACL", "DRYRUN", "default", "XADD", "k", "*", "r", "x"))  # type: ignore[no-untyped-call]
+    except ResponseError as e:
+        raise Refused("STORE_SETTING", name="ACL DRYRUN", found=str(e), need="permitted") from e
+    if said != "OK":
+        raise Refused("STORE_SETTING", name="user default", found=said, need="user default off ~* &* +@all")
 
 
 def _version(text: str) -> tuple[int, int]:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from typing import TYPE_CHECKING
 
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
+from channel.log import embedded
 from channel.log.log import Appended, Entry
 from channel.log.redis import RedisServer
 from channel.log.settings import NEED
 from channel.protocol.merkle import leaf_hash
 from keys.errors import Problem, Refused, Unavailable, WrongUse
 from tests.log.suite import LogSuite, blobs, entries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 async def full_dump(client: Redis, chan: bytes) -> dict[bytes, object]:
@@ -201,14 +206,25 @@ async def test_default_user_is_refused(part, need, wrong_server):
     assert caught.value.values["name"] == "user"
 
 
+@pytest.mark.parametrize("part", ["embedded-valkey", "redis-server"])
+async def test_default_user_without_commands_is_refused(part, need, wrong_server):
+    """Redis 7.0 would drop every append while it loads its file, so a server set like that is refused at the start."""
+    users = [f"dcx on nopass ~* &* {embedded.MAY}", "default off"]
+    url = await wrong_server(need(part), {}, users=users)
+    with pytest.raises(Refused, match="STORE_SETTING") as caught:
+        await RedisServer.connect(url.replace("unix://", "unix://dcx:any@"))
+    assert caught.value.values["name"] == "user default"
+
+
 @pytest.fixture
 async def wrong_server(tmp_path):
     """Start a plain server on a socket with the needed settings, some of them changed, and the default user on."""
     started = []
 
-    async def start(program: str, changed: dict[str, str]) -> str:
+    async def start(program: str, changed: dict[str, str], users: Sequence[str] = ()) -> str:
         socket = tmp_path / "w"
         words = [word for name, value in (NEED | changed).items() for word in (f"--{name}", value)]
+        words += [word for user in users for word in ("--user", *user.split())]
         process = await asyncio.create_subprocess_exec(
             program, "--port", "0", "--unixsocket", str(socket), "--dir", str(tmp_path), *words,
             stdout=asyncio.subprocess.DEVNULL,
