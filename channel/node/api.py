@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from channel import __version__
+from channel.log.notes import EXPORTED
 from channel.node.feed import follow
 from channel.node.intake import MAX_SUBMISSION, Intake
 from channel.node.listener import records_of
@@ -169,6 +170,8 @@ class Api:
                 while True:
                     pair = await station.newest_pair()
                     if pair and all(pair["ab".index(x)].size >= need[x] for x in "ab"):
+                        for letter, key in zip("ab", pair, strict=True):  # kept for ever: an export will use them
+                            await station.log(letter).mark_note(key, EXPORTED)
                         return answer({})
                     await station.changed(1.0)
         except TimeoutError:

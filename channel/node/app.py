@@ -226,7 +226,7 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
     signer = Signer(journal, origins, keys.log, keys.side, keys.cosigner)
     _check_keys(signer, charter.party(letter), block)
     if tls.fingerprint(certificate) != charter.party(letter).cert:
-        telemetry.say("certificate differs from the charter's", channel=founding.chan)
+        telemetry.say("own certificate differs from the charter's", channel=founding.chan)
     store = store_of(founding.chan)
     stack.push_async_callback(store.close)
     names = (f"{letter}0", f"{letter}0s", f"{other}0")
@@ -266,6 +266,8 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
         return note
 
     peer_cert = tls.read_certificate(block.peer_cert)
+    if tls.fingerprint(peer_cert) != charter.party(other).cert:
+        telemetry.say("the peer's certificate differs from the charter's", channel=founding.chan)
     context = tls.peer_client_context(config.tls_cert, config.tls_key, peer_cert)
     line = Line(block.peer_urls, context, peer_cert, block.link_rate, clock)
     stack.push_async_callback(line.close)

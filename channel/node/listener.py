@@ -158,10 +158,7 @@ class Listener:
         with self._one_of(pin, CONCURRENT):
             raw = await read_body(request, append.MAX_REQUEST)
             sent = append.read_request(raw)
-            try:
-                origin = notes.parse(sent.note).origin
-            except Malformed as e:
-                raise Malformed(e.code, **e.values) from None
+            origin = notes.parse(sent.note).origin
             found = self._by_origin.get(hashlib.sha256(origin.encode()).digest())
             if found is None or found[1] == found[0].letter or self._pins[found[0].chan] != pin:
                 raise Refused("NOT_FOUND")

@@ -214,7 +214,8 @@ class Recovering:
                 records = await log.records(lo, min(sizes[letter], lo + AT_ONCE))
                 for last in filter(None, map(try_read, records if letter == station.letter else [])):
                     station.stamps.raise_floor(last.ts)
-                station.learn(letter, lo, records, await blobs_of(log, records, {}))
+                documents = [raw for raw in records if (r := try_read(raw)) is not None and r.t != "msg"]
+                station.learn(letter, lo, records, await blobs_of(log, documents, {}))
                 station.sizes.update(sizes)
             station.newest[letter] = await log.newest_note() or b""
         if status is not None and status.yours:

@@ -175,7 +175,10 @@ class Station:
             elif record is None or record.t != "node.ack":
                 self.new_for_ack += 1
         self.sizes[letter] = first + len(records)
-        self.fold.add(letter, records)
+        try:
+            self.fold.add(letter, records)
+        except Unavailable as e:  # a key or book is not here yet: the fold holds the records and tries again
+            self.telemetry.say_problem("fold waits", e)
         self.wake()
 
     def peer_has(self, size: int) -> None:
