@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from hashlib import sha256
@@ -188,8 +189,7 @@ async def _crossing(terminal: Terminal, us: Client, case: MessageView, actual: S
 async def _type_lines(terminal: Terminal, us: Client, cn: Client, case: MessageView) -> None:
     """Lines typed at US are seen at CN until the input ends."""
     terminal.say("demo.type")
-    loop = asyncio.get_running_loop()
-    while line := await loop.run_in_executor(None, sys.stdin.readline):
+    async for line in _typed():
         if not line.strip():
             continue
         try:
@@ -201,3 +201,17 @@ async def _type_lines(terminal: Terminal, us: Client, cn: Client, case: MessageV
             terminal.row("CN", f"{_who(cn, cn.find(sent.ph))}: {cn.open(cn.find(sent.ph)).body['line']}")
         except Problem as e:
             terminal.problem(e)
+
+
+async def _typed() -> AsyncIterator[str]:
+    """Lines of standard input. Read by a thread that nobody waits for, so that Ctrl-C ends the demo at once."""
+    loop, lines = asyncio.get_running_loop(), asyncio.Queue[str]()
+
+    def read() -> None:
+        for line in iter(sys.stdin.readline, ""):
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+        loop.call_soon_threadsafe(lines.put_nowait, "")
+
+    threading.Thread(target=read, daemon=True).start()
+    while line := await lines.get():
+        yield line

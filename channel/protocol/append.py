@@ -175,7 +175,7 @@ class Missing424(Outcome):
         return pack(list(self.hashes))
 
 
-def receive(  # noqa: PLR0917  what the rules of section 8 judge by, in their order
+def receive(
     raw: bytes,
     expected_origin: str,
     log_key: NotePublic,
