@@ -14,6 +14,7 @@ import signal
 import ssl
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -30,7 +31,7 @@ from channel.node.courier import Courier, Line
 from channel.node.intake import Intake
 from channel.node.listener import Listener, Receiver
 from channel.node.recovering import Recovering
-from channel.node.requests import problems_answered
+from channel.node.requests import Connection, problems_answered
 from channel.node.sessions import Sessions
 from channel.node.signer import Signer
 from channel.node.speaker import Speaker
@@ -318,18 +319,17 @@ async def _listen(
     """Serve routes at an address; the URL that it got."""
     app = web.Application(middlewares=[problems_answered(telemetry)], client_max_size=0)
     app.add_routes(routes)
-    runner = web.AppRunner(
-        app, access_log=None, keepalive_timeout=75, shutdown_timeout=1.0, handle_signals=False,
-        max_line_size=4096, max_field_size=4096, lingering_time=1.0,
-    )  # fmt: skip
+    runner = web.AppRunner(app, shutdown_timeout=1.0, handle_signals=False)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, address.host, address.port, ssl_context=context, backlog=64)
+    loop = asyncio.get_running_loop()
+    connection = partial(Connection, runner.server, loop=loop, telemetry=telemetry)
     try:
-        await site.start()
+        server = await loop.create_server(connection, address.host, address.port, ssl=context, backlog=64)
     except OSError as e:
         raise Refused("LISTEN", address=f"{address.host}:{address.port}", why=e.strerror or str(e)) from e
-    host, port = runner.addresses[0][:2]
+    stack.callback(server.close)
+    host, port = server.sockets[0].getsockname()[:2]
     return f"https://{host}:{port}" if ":" not in host else f"https://[{host}]:{port}"
 
 

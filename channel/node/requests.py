@@ -8,7 +8,7 @@ says whose turn it is: 400 unreadable, 401 not proved, 403 against a rule, 404 n
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -122,3 +122,28 @@ def problems_answered(telemetry: Telemetry) -> Middleware:
         return problem_response(problem)
 
     return middleware
+
+
+class Connection(web.RequestHandler):
+    """One connection. What is no HTTP at all gets a problem as well, and nothing of it is written anywhere."""
+
+    def __init__(self, *args: Any, telemetry: Telemetry, **more: Any) -> None:
+        super().__init__(
+            *args, keepalive_timeout=75, max_line_size=4096, max_field_size=4096, lingering_time=1.0, **more
+        )  # fmt: skip
+        self._telemetry = telemetry
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """The answer when no handler could make one."""
+        del message
+        if request.writer.output_size > 0:
+            raise ConnectionError
+        problem = Problem("INTERNAL") if status >= 500 else Malformed("REQUEST")
+        if status >= 500 and exc is not None:
+            self._telemetry.say_problem("request failed", exc)
+        self._telemetry.refused.labels(problem.code).inc()
+        response = problem_response(problem)
+        response.force_close()
+        return response

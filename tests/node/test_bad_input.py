@@ -249,3 +249,30 @@ async def test_peer_endpoints_answer_bad_requests(pair):
         assert (await ask("GET", f"/dcx/v1/log/{own}/tile/0/000.p/4"))[0] == 200
         assert (await ask("GET", f"/dcx/v1/log/{own}/tile/entries/000.p/4"))[0] == 200
         assert (await ask("GET", f"/dcx/v1/log/{own}/checkpoint"))[1].startswith(pair.b.origins.own.encode())
+
+
+GARBAGE = [
+    b"\x00\x01 no http\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 9000 + b"\r\n\r\n",
+    b"POST /dcx/v1/submit HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+]
+
+
+async def test_what_is_no_http_gets_a_problem_too(pair):
+    """Bytes that are no request are answered with a problem in both languages, which repeats nothing of them."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_verify_locations(cadata=pair.parties.cert("US"))
+    port = int(pair.parties.url("US").rpartition(":")[2])
+    for raw in GARBAGE:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        writer.write(raw)
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        assert b" 400 " in head.split(b"\r\n")[0]
+        assert check_problem(400, body) in {"REQUEST", "SESSION"}
+        assert b"aaaa" not in body
+    async with pair.parties.desk("US") as us:
+        await us.send()
