@@ -1,8 +1,8 @@
 """SIGKILL at each step of a commit, on each node: no two histories, nothing delivered lost or doubled (protocol 7).
 
 Each node is a process of its own, started again as a service manager would. While they die and come back, a desk on
-each side hands in messages until each is accepted; a scribe collects every note that either node ever lets out. One
-test is one step on one node, five kills each.
+each side hands in messages until each is accepted; a scribe collects the notes that the desks are shown: a
+sample of those let out. One test is one step on one node, five kills each.
 """
 
 from __future__ import annotations
