@@ -269,8 +269,9 @@ def _proofs(start: Admitted, member: Member, keys: Mapping[bytes, PublicKey], bl
     for address in member.pop:
         pop = start.pops.get(address)
         if pop is None:
+            raw = _blob(address, blobs, _who(member))  # not within the try: a source that has to wait is no refusal
             try:
-                pop = check_pop(_blob(address, blobs, _who(member)), claim, keys, signer)
+                pop = check_pop(raw, claim, keys, signer)
             except Refused as e:
                 raise Refused("KEYS", member=_who(member), why=e.values.get("why", e.code)) from e
         elif not says(pop, claim, keys, signer):

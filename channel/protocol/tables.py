@@ -58,7 +58,7 @@ class Side:
     seen: list[int] = field(default_factory=list)
     """What each record counts with; never falls."""
     named: set[bytes] = field(default_factory=set)
-    """Blobs that its records name."""
+    """Blobs that its records name, those of messages left out."""
     policies: list[PolicyAt] = field(default_factory=list)
     contacts: tuple[int, bytes] = (0, bytes(32))
     """Version and payload hash of the newest fall-back list."""
@@ -174,7 +174,10 @@ class Tables:
         return void(kid, *self.standings(e))
 
     def blobs_of(self, e: Entry) -> Blobs:
-        """Blobs that the record or an earlier one of its log names. ``Unavailable`` FOLD_BLOB if one is not here."""
+        """Blobs that the record, or an earlier one of its log that is no message, names; None for any other.
+
+        ``Unavailable`` FOLD_BLOB if one that is named is not here.
+        """
         names = set(e.record.blobs) if e.record is not None else set()
 
         def find(address: bytes) -> bytes | None:
