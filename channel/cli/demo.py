@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -51,13 +52,17 @@ def demo(ctx: Context, script: bool, folder: Path | None) -> None:  # noqa: FBT0
     place = folder or Path(tempfile.mkdtemp(prefix="channel-demo-"))
     try:
         asyncio.run(_demo(ctx.terminal, place, script=script))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         pass
     finally:
-        ctx.terminal.say("demo.data", folder=place)
+        with suppress(OSError):  # nobody may be there to read it
+            ctx.terminal.say("demo.data", folder=place)
 
 
 async def _demo(terminal: Terminal, place: Path, *, script: bool) -> None:
+    whole = asyncio.current_task()
+    for ending in (signal.SIGHUP, signal.SIGTERM):  # a terminal that is closed, a machine that stops: as Ctrl-C
+        asyncio.get_running_loop().add_signal_handler(ending, whole.cancel if whole else sys.exit)
     async with AsyncExitStack() as stack:
         now = SystemClock().now()
         _, sides = make_homes(place / "exercise", 2, now, os.urandom, free_ports())
@@ -208,8 +213,9 @@ async def _typed() -> AsyncIterator[str]:
     loop, lines = asyncio.get_running_loop(), asyncio.Queue[str]()
 
     def read() -> None:
-        for line in iter(sys.stdin.readline, ""):
-            loop.call_soon_threadsafe(lines.put_nowait, line)
+        with suppress(OSError):  # the terminal is gone: a line that broke ends the demo as an end of input does
+            for line in iter(sys.stdin.readline, ""):
+                loop.call_soon_threadsafe(lines.put_nowait, line)
         loop.call_soon_threadsafe(lines.put_nowait, "")
 
     threading.Thread(target=read, daemon=True).start()

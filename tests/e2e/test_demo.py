@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -57,4 +58,20 @@ def test_a_typed_line_arrives_and_an_interrupt_stops_everything(tmp_path):
         rest = demo.stdout.read()
         assert demo.wait(timeout=30) == 0
     assert str(folder) in rest
+    assert not list(folder.rglob("run.json"))
+
+
+def test_a_closed_terminal_stops_everything(tmp_path):
+    """When the terminal goes away, as when an SSH connection breaks, the demo and all that it started end."""
+    folder = tmp_path / "d"
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [*DEMO, "--dir", str(folder)], env=environment(), stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+    ) as demo:  # fmt: skip
+        os.close(slave)
+        seen = b""
+        while b"Type a line as US" not in seen:
+            seen += os.read(master, 65536)
+        os.close(master)
+        demo.wait(timeout=30)
     assert not list(folder.rglob("run.json"))
