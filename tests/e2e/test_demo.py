@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -66,7 +68,8 @@ def test_a_closed_terminal_stops_everything(tmp_path):
     folder = tmp_path / "d"
     master, slave = pty.openpty()
     with subprocess.Popen(
-        [*DEMO, "--dir", str(folder)], env=environment(), stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+        [*DEMO, "--dir", str(folder)], env=environment(), stdin=slave, stdout=slave, stderr=slave,
+        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY),  # noqa: PLW1509  no threads here
     ) as demo:  # fmt: skip
         os.close(slave)
         seen = b""
