@@ -38,3 +38,24 @@ redis.register_function('dcx_append', function(K, A)
   redis.call('HSET', K[3], 'size', string.format('%.0f', size + n))
   return {'OK', size + n}
 end)
+-- A place whose record no copy holds: the leaf hash and an empty record. For recovery of a side log, below the journal's size.
+-- KEYS: 1 stream, 2 l0, 3 meta. ARGV: fence, expected_size, then the leaf hashes
+redis.register_function('dcx_lost', function(K, A)
+  local m = redis.call('HMGET', K[3], 'size', 'fence')
+  local size, fence = tonumber(m[1] or '0'), m[2] or '0'
+  if fence ~= A[1] then return redis.error_reply('FENCED ' .. fence) end
+  local expected, n = tonumber(A[2]), #A - 2
+  if not expected or n < 1 or n > 256 or #K ~= 3 then return redis.error_reply('ARGC') end
+  if size ~= expected then return {'SIZE', size} end
+  if redis.call('STRLEN', K[2]) ~= 32 * size then return redis.error_reply('L0LEN') end
+  if redis.call('XLEN', K[1]) ~= size then return redis.error_reply('XLEN') end
+  for i = 1, n do
+    if #A[2 + i] ~= 32 then return redis.error_reply('ARG') end
+  end
+  for i = 1, n do
+    redis.call('XADD', K[1], string.format('%.0f-0', size + i), 'r', '')
+    redis.call('SETRANGE', K[2], 32 * (size + i - 1), A[2 + i])
+  end
+  redis.call('HSET', K[3], 'size', string.format('%.0f', size + n))
+  return {'OK', size + n}
+end)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MAX_BATCH_RECORDS = 256
 MAX_BATCH_BYTES = 4 * 1024 * 1024  # records and blobs together; protocol section 7
 MAX_LOG_NAME = 24
+LEAF = 32  # bytes of a leaf hash
 
 _NAME = re.compile(r"[ab](0|[1-9][0-9]{0,9})s?")
 
@@ -104,8 +105,19 @@ class Log(Protocol):
         """
         ...
 
+    async def append_lost(self, expected: int, leaves: Sequence[bytes]) -> Outcome:
+        """Keep 1 to 256 places whose records no copy holds by their leaf hashes, as one atomic, durable step.
+
+        For the recovery of a side log alone (docs/protocol.md section 9): size and leaf hashes become what the journal
+        says. Never ``Duplicate``; errors as ``append``.
+        """
+        ...
+
     async def records(self, lo: int, hi: int) -> list[bytes]:
-        """The records of [lo, hi), fewer where the log ends before; ``Problem`` STORE_DAMAGED where one is missing."""
+        """The records of [lo, hi), fewer where the log ends before; ``Problem`` STORE_DAMAGED where one is missing.
+
+        An empty one is a lost place (``append_lost``): an opaque leaf, its hash is the stored one.
+        """
         ...
 
     async def leaf_hashes(self, lo: int, hi: int) -> list[bytes]:
@@ -200,6 +212,15 @@ def check_batch(entries: Sequence[Entry], blobs: Mapping[bytes, bytes]) -> None:
     for position, (digest, blob) in enumerate(blobs.items()):
         if not blob or hashlib.sha256(blob).digest() != digest:
             raise Refused("BATCH", why="blob hash", found=position)
+
+
+def check_lost(leaves: Sequence[bytes]) -> None:
+    """Raise ``Refused`` BATCH unless these are 1 to 256 leaf hashes."""
+    if not 1 <= len(leaves) <= MAX_BATCH_RECORDS:
+        raise Refused("BATCH", why="records", found=len(leaves))
+    for position, leaf in enumerate(leaves):
+        if len(leaf) != LEAF:
+            raise Refused("BATCH", why="leaf hash", found=position)
 
 
 def check_blob(digest: bytes, blob: bytes) -> None:

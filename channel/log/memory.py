@@ -11,7 +11,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from channel.log.log import Appended, Duplicate, Fenced, Outcome, WrongSize, check_batch, check_blob, check_name
+from channel.log.log import (
+    Appended,
+    Duplicate,
+    Fenced,
+    Outcome,
+    WrongSize,
+    check_batch,
+    check_blob,
+    check_lost,
+    check_name,
+)
 from channel.log.notes import COSIGNED, NoteKey, check_marks
 from keys.errors import Refused, WrongUse
 
@@ -110,6 +120,16 @@ class MemoryLog:
         kept.index |= {key: at for key, at in seen.items() if key}
         self.wake()
         return Appended(len(kept.records))
+
+    async def append_lost(self, expected: int, leaves: Sequence[bytes]) -> Outcome:
+        check_lost(leaves)
+        self._check_fence()
+        if (size := len(self._kept.records)) != expected:
+            return WrongSize(size)
+        self._kept.records += [b""] * len(leaves)
+        self._kept.leaves += leaves
+        self.wake()
+        return Appended(len(self._kept.records))
 
     async def records(self, lo: int, hi: int) -> list[bytes]:
         return self._kept.records[lo:hi]

@@ -5,7 +5,8 @@
     {chan8}:meta:<log>  hash {size, fence}                   {chan8}:blob:<log>:<hex hash>
     {chan8}:idem:<log>  hash: idempotency key to index
 
-``append.lua`` is the only way in for a record: one function call that checks all before it writes anything. With
+``append.lua`` is the only way in for a record, or for the place of a lost one (r empty): one function call that checks
+all before it writes anything. With
 ``appendfsync always`` the reply leaves the server only after the file is synced; where the server has WAITAOF (7.2) it
 is asked to say so too. Notes and blobs that are put back are written in a transaction that watches the fence.
 """
@@ -31,7 +32,17 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as Gone
 from redis.exceptions import TimeoutError as Late
 
-from channel.log.log import Appended, Duplicate, Fenced, Outcome, WrongSize, check_batch, check_blob, check_name
+from channel.log.log import (
+    Appended,
+    Duplicate,
+    Fenced,
+    Outcome,
+    WrongSize,
+    check_batch,
+    check_blob,
+    check_lost,
+    check_name,
+)
 from channel.log.notes import COSIGNED, MARKS, NoteKey, check_marks
 from channel.log.settings import WAITAOF_SINCE, check_settings
 from keys.errors import Problem, Refused, Unavailable, WrongUse
@@ -141,9 +152,16 @@ class RedisLog:
         keys = [self._log, self._l0, self._meta, self._idem, *map(self._blob_key, blobs)]
         flat = chain.from_iterable((e.record, e.leaf, e.key) for e in entries)
         args = [self._held(), expected, len(entries), len(blobs), *flat, *blobs.values()]
+        return await self._append("dcx_append", keys, args)
+
+    async def append_lost(self, expected: int, leaves: Sequence[bytes]) -> Outcome:
+        check_lost(leaves)
+        return await self._append("dcx_lost", [self._log, self._l0, self._meta], [self._held(), expected, *leaves])
+
+    async def _append(self, function: str, keys: list[str], args: list[Any]) -> Outcome:
         async with self._talking():
             pipe = self._client.pipeline(transaction=False)
-            pipe.fcall("dcx_append", len(keys), *keys, *args)
+            pipe.fcall(function, len(keys), *keys, *args)
             if self._waitaof:  # of this connection's writes, so it has to follow on the same one
                 pipe.execute_command("WAITAOF", 1, 0, SYNC_TIMEOUT_MS)
             reply, *synced = await pipe.execute(raise_on_error=False)

@@ -138,7 +138,7 @@ async def serving(
         _write_run(home / "run.json", node, stack)
         for part in parts:
             recovering = Recovering(
-                part.station, part.line, journal, part.founding, part.shared, clock,
+                part.station, part.line, journal, part.founding, part.shared, part.side, clock,
                 confirm_clock=confirm_clock or config.confirm_clock, without_peer=without_peer or config.without_peer,
             )  # fmt: skip
             for loop in part.loops(recovering):

@@ -4,7 +4,8 @@
     R1  journal opened before this          R4  the wall clock within 60 s of the peer's, or an operator confirms
     R2  leaf hashes of the store's records against the journal's, for own log, side log and the peer's log:
         equal: good · store longer: unsigned tail, goes on at step c · store shorter: fetched from the peer, taken only
-        if every leaf hash is the journal's · different: the store is damaged, nothing is signed
+        if every leaf hash is the journal's; of the side log, which nobody else has, the places are kept (``gaps``) ·
+        different: the store is damaged, nothing is signed
 
 A node that was never used (empty journal and empty store) asks the peer once and then begins: it has nothing that it
 could contradict, unless the peer holds a note of this log. No clock is ever set from the peer.
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from channel.log.log import Appended, Entry
 from channel.log.notes import COSIGNED, NoteKey
+from channel.node import gaps
 from channel.node.courier import backoff
 from channel.node.intake import SHARED, SIDE
 from channel.node.listener import blobs_of
@@ -57,11 +59,11 @@ class Recovering:
     """Brings one channel from INIT to ACTIVE."""
 
     def __init__(
-        self, station: Station, line: Line, journal: Journal, founding: Founding, shared: Writer, clock: Clock, *,
-        confirm_clock: bool, without_peer: bool,
+        self, station: Station, line: Line, journal: Journal, founding: Founding, shared: Writer, side: Writer,
+        clock: Clock, *, confirm_clock: bool, without_peer: bool,
     ) -> None:  # fmt: skip
         self._station, self._line, self._journal, self._founding = station, line, journal, founding
-        self._shared, self._clock = shared, clock
+        self._shared, self._side, self._clock = shared, side, clock
         self._confirm_clock, self._without_peer = confirm_clock, without_peer
 
     async def run(self) -> Literal["start", "confirmed"]:
@@ -81,6 +83,7 @@ class Recovering:
         await self._sign_again()
         confirmed = await self._check_clock(status)
         station.move(State.ACTIVE)
+        await self._name_lost_places()
         await self._open()
         return "confirmed" if confirmed else "start"
 
@@ -135,11 +138,12 @@ class Recovering:
         head, size = self._station.signer.head(origin), await log.size()
         for lo in range(0, size, AT_ONCE):
             records = await log.records(lo, min(size, lo + AT_ONCE))
-            found = [merkle.leaf_hash(raw) for raw in records]
-            if found != await log.leaf_hashes(lo, lo + len(found)):
-                raise Fatal("STORE_DAMAGED", log=log.name, index=lo)
-            known = self._journal.leaves(origin, lo, min(head.size, lo + len(found)))
-            if found[: len(known)] != list(known):
+            stored = await log.leaf_hashes(lo, lo + len(records))
+            known = self._journal.leaves(origin, lo, min(head.size, lo + len(records)))
+            lost_ends = len(known) if origin == self._station.origins.side else 0
+            lawful = [bool(raw) or at < lost_ends for at, raw in enumerate(records)]
+            found = [merkle.leaf_hash(raw) if raw else leaf for raw, leaf in zip(records, stored, strict=False)]
+            if not all(lawful) or found != stored or len(found) < len(records) or found[: len(known)] != known:
                 raise Fatal("STORE_DAMAGED", log=log.name, index=lo)
             await self._mend_blobs(origin, log, records)
         if size > head.size:
@@ -155,12 +159,18 @@ class Recovering:
         for record in map(try_read, records):
             for digest in record.blobs if record else ():
                 blob = await log.blob(digest)
-                if blob is None or hashlib.sha256(blob).digest() != digest:
-                    await log.put_blob(digest, await self._fetch_blob(origin, log, digest))
+                if blob is not None and hashlib.sha256(blob).digest() == digest:
+                    continue
+                if origin == self._station.origins.side:
+                    self._station.telemetry.say("a blob of the side log is lost", blob=digest)
+                else:
+                    await log.put_blob(digest, await self._fetch_blob(origin, digest))
 
     async def _fetch_tail(self, origin: str, log: Log, size: int, need: int) -> None:
-        if origin == self._station.origins.side:
-            raise Fatal("TAIL_LOST", log=log.name, size=size, need=need)
+        if origin == self._station.origins.side:  # nobody else has it
+            self._station.telemetry.say("lost places", log=log.name, have=size, need=need)
+            await gaps.keep_places(log, self._journal, origin, size, need)
+            return
         self._station.telemetry.say("fetching a lost tail", log=log.name, have=size, need=need)
         while size < need:
             raw = await self._get(f"/dcx/v1/log/{_oh(origin)}/records?from={size}&to={min(need, size + AT_ONCE)}")
@@ -174,7 +184,7 @@ class Recovering:
     async def _put_back(self, origin: str, log: Log, size: int, raw: bytes) -> int:
         record = try_read(raw)
         named = record.blobs if record else ()
-        blobs = {h: await self._fetch_blob(origin, log, h) for h in named if await log.blob(h) is None}
+        blobs = {h: await self._fetch_blob(origin, h) for h in named if await log.blob(h) is None}
         key = _key_of(raw) if origin == self._station.origins.own else b""
         if key and await log.index_of(key) is not None:
             key = b""
@@ -183,9 +193,7 @@ class Recovering:
             raise Fatal("LOG_SIZE", log=log.name, found=repr(outcome), need=size)
         return outcome.size
 
-    async def _fetch_blob(self, origin: str, log: Log, digest: bytes) -> bytes:
-        if origin == self._station.origins.side:
-            raise Fatal("TAIL_LOST", log=log.name, size=0, need=0)
+    async def _fetch_blob(self, origin: str, digest: bytes) -> bytes:
         blob = await self._get(f"/dcx/v1/blob/{_oh(origin)}/{digest.hex()}")
         if hashlib.sha256(blob).digest() != digest:
             raise Fatal("BLOB_HASH", blob=digest)
@@ -221,10 +229,7 @@ class Recovering:
         if status is not None and status.yours:
             delivered += await self._take_note(status.yours)
         station.peer_has(max(delivered, default=0))
-        side = station.signer.head(station.origins.side)
-        for raw in await station.side.records(side.size - 1, side.size) if side.size else []:
-            if (record := try_read(raw)) is not None:
-                station.stamps.raise_floor(record.ts)
+        station.stamps.raise_floor(station.signer.head(station.origins.side).ts)
 
     async def _take_note(self, raw: bytes) -> list[int]:
         """The size of the peer's note of the own log, if its cosigner line stands; the note is kept."""
@@ -263,6 +268,12 @@ class Recovering:
             await self._clock.sleep(5.0)
             status = await self._handshake(once=False)
         return self._confirm_clock and status is None
+
+    async def _name_lost_places(self) -> None:
+        """Say in the side log what of it is lost, unless it says so already."""
+        station = self._station
+        if count := await gaps.name_places(station.side, self._journal, station.origins.side, self._side):
+            station.telemetry.say("lost places named", log=station.side.name, records=count)
 
     async def _open(self) -> None:
         """The four opening records of a new log."""

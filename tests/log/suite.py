@@ -137,6 +137,30 @@ class LogSuite:
                 await log.append(1, batch, named)
         assert await dump(log) == before
 
+    async def test_lost_places(self, log):
+        """A place whose record is lost has its leaf hash and an empty record; appends go on after it."""
+        await log.append(0, entries(b"r0"), {})
+        lost = [leaf_hash(b"r1"), leaf_hash(b"r2")]
+        assert await log.append_lost(1, lost) == Appended(3)
+        assert await log.append(3, entries(b"r3"), blobs(b"one")) == Appended(4)
+        assert await log.records(0, 9) == [b"r0", b"", b"", b"r3"]
+        assert await log.leaf_hashes(0, 9) == [leaf_hash(r) for r in (b"r0", b"r1", b"r2", b"r3")]
+        assert [await log.index_of(e.key) for e in entries(b"r1", b"r3")] == [None, 3]
+
+    async def test_refused_lost_places(self, log, server, chan):
+        """Places at another size, none, too many, no leaf hashes, and of a process that was replaced: nothing changes."""
+        await log.append(0, entries(b"r0"), {})
+        before = await dump(log)
+        leaf = leaf_hash(b"r1")
+        assert await log.append_lost(0, [leaf]) == await log.append_lost(2, [leaf]) == WrongSize(1)
+        for leaves in ([], [leaf] * (MAX_BATCH_RECORDS + 1), [leaf, leaf[:31]]):
+            with pytest.raises(Refused):
+                await log.append_lost(1, leaves)
+        await server.store(chan).take_fence(["a0"])
+        with pytest.raises(Fenced):
+            await log.append_lost(1, [leaf])
+        assert await dump(log) == before
+
     async def test_blob_stays(self, log):
         """A blob that a second record names too is kept as it is."""
         await log.append(0, entries(b"r0"), blobs(b"one"))

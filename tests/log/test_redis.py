@@ -98,6 +98,25 @@ class OnServer(LogSuite):
                     await raw.fcall("dcx_append", len(names), *names, *args)
             assert await full_dump(raw, chan) == before, (said, args[:4])
 
+    async def test_refused_lost_places_leave_no_trace(self, log, raw, chan):
+        """Each call of the function for lost places that breaks a rule gets an error and changes no key."""
+        await log.append(0, entries(b"r0"), {})
+        before = await full_dump(raw, chan)
+        keys = ["{" + chan[:8].hex() + "}:" + k + ":a0" for k in ("log", "l0", "meta")]
+        leaf = leaf_hash(b"r1")
+        for said, names, args in [
+            ("FENCED", keys, ["0", 1, leaf]),
+            ("ARGC", keys, [1, 1]),
+            ("ARGC", keys, [1, "x", leaf]),
+            ("ARGC", keys, [1, 1, *[leaf] * 257]),
+            ("ARGC", [*keys, keys[0]], [1, 1, leaf]),
+            ("ARG", keys, [1, 1, leaf, leaf[:31]]),
+        ]:
+            with pytest.raises(ResponseError, match=f"^{said}"):
+                await raw.fcall("dcx_lost", len(names), *names, *args)
+        assert (await raw.fcall("dcx_lost", 3, *keys, 1, 0, leaf))[0] == b"SIZE"
+        assert await full_dump(raw, chan) == before
+
     async def test_records_and_blobs_together(self, log, raw, chan):
         """Whoever reads while a batch goes in sees all of it or nothing."""
         batch = [Entry.of(b"%03d" % i) for i in range(200)]
