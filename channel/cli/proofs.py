@@ -17,7 +17,7 @@ from channel.protocol.founding import read_founding
 from channel.protocol.note import parse
 from keys.errors import Unverified, WrongUse
 from keys.keyring import write_file
-from keys.plain import utc
+from keys.plain import plain, utc
 from keys.words import matches, words
 
 
@@ -80,9 +80,15 @@ def _tell(ctx: Context, report: Report) -> None:
         say("cli.verify_failed", part=f.part, index=f.index, offset=f.offset, code=f.code)
     else:
         sizes = ", ".join(f"{code}:{size}" for code, size in report.complete_to.items())
-        say("cli.complete", sizes=sizes, at=utc((report.cosigned_at or 0) * 1000))
+        at = utc((report.cosigned_at or 0) * 1000)
+        say("cli.proof" if report.form == "proof" else "cli.complete", sizes=sizes, at=at)
+        for log in report.attested:
+            say("cli.attested", log=log)
         for message in report.messages:
             ctx.terminal.line(f"  {message.number}  {message.person}, {message.seat}, {message.standing}")
+        for each in report.reveals:
+            fields = plain("; ".join(f"{name}: {value}" for name, value in each.body.items())).replace("\n", " ")
+            say("cli.revealed", number=each.number, by=each.by, why=each.why, hidden=each.hidden, fields=fields)
     if report.chan is not None:
         said = words(report.chan)
         say("cli.words", en=" ".join(said.en), zh=" ".join(said.zh))

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from channel.client.client import Client
 from channel.client.view import LETTERS, blobs_named
-from channel.protocol.archive import Head, write
+from channel.protocol.archive import Head, LogPart, write
 from channel.protocol.note import Note, parse
 from channel.protocol.record import try_read
 from keys.errors import Unavailable, Unverified
@@ -27,7 +27,9 @@ async def export(client: Client) -> bytes:
             raise Unverified("BLOB_HASH", hash=hash_)
         blobs.append(blob)
     head = Head(form="full", chan=client.view.chan, cut=((0, a.size, a.root), (0, b.size, b.root)))
-    return write(head, [("a", 0, records["a"], a.encode()), ("b", 0, records["b"], b.encode())], blobs)
+    return write(
+        head, [LogPart(x, 0, records[x], note.encode()) for x, note in zip(LETTERS, (a, b), strict=True)], blobs
+    )
 
 
 def _cut(client: Client) -> tuple[Note, Note]:

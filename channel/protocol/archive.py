@@ -5,21 +5,26 @@
 Sections stand in strictly rising order of (kind, key), so the same contents give the same bytes:
 
     1 head      [1, {v, form, chan, cut: [[log_no, size, root] of a, of b]}]
-    2 records   [2, letter, log_no, first, [record …]]        256 records each, the last of a log fewer
-    3 note      [3, letter, log_no, note]                     the anchor of the cut
+    2 records   [2, letter, log_no, first, [record …]]        256 records each, the last of a log number fewer
+    3 note      [3, letter, log_no, note]                     the anchor of the cut, and of each number before it
     4 blob      [4, blob]                                     exactly those that the records name, by hash
+    5 proof     [5, letter, log_no, index, record, [path …]]  in place of 2 where the form is proof
+    6 reveal    [6, {party, mid, …}]                          section 11.7
     7 evidence  [7, {k, …}]                                   what the records do not hold
+
+Here the bytes are made and read; what they say is judged by ``channel.protocol.audit``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from channel.protocol.merkle import HASH
 from channel.protocol.record import Seen
 from keys.codec import pack, unpack
 from keys.errors import Malformed
@@ -29,14 +34,22 @@ MAGIC = b"DCXARCH1"
 TAIL = 32
 MAX_SECTION = 32 * 1024 * 1024
 RECORDS_EACH = 256
-HEAD, RECORDS, NOTE, BLOB, EVIDENCE = 1, 2, 3, 4, 7
-PARTS = {HEAD: "head", RECORDS: "records", NOTE: "note", BLOB: "blob", EVIDENCE: "evidence"}
+HEAD, RECORDS, NOTE, BLOB, PROOF, REVEAL, EVIDENCE = range(1, 8)
+PARTS = {
+    HEAD: "head",
+    RECORDS: "records",
+    NOTE: "note",
+    BLOB: "blob",
+    PROOF: "proof",
+    REVEAL: "reveal",
+    EVIDENCE: "evidence",
+}
 
 
 class Head(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the archive is of. ``cut`` = (log number, size, root) of logs a and b."""
 
-    form: Literal["full"]
+    form: Literal["full", "proof"]
     chan: Hash
     cut: Annotated[tuple[Seen, ...], Meta(min_length=2, max_length=2)]
 
@@ -69,17 +82,35 @@ class Archive:
         return [s for s in self.sections if s.kind == kind]
 
 
-def write(head: Head, logs: Iterable[tuple[str, int, list[bytes], bytes]], blobs: Iterable[bytes],
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """One log number of a party up to the cut, or up to its ``final``. ``note``: its anchor, None where there is none."""
+
+    letter: str
+    number: int
+    records: Sequence[bytes]
+    note: bytes | None
+
+
+def write(head: Head, logs: Iterable[LogPart], blobs: Iterable[bytes], *, reveals: Iterable[dict[str, Any]] = (),
           evidence: Iterable[dict[str, Any]] = ()) -> bytes:  # fmt: skip
-    """The archive's bytes. ``logs``: letter, log number, records up to the cut, the cut's anchor."""
-    arrays: list[list[Any]] = [[HEAD, head]]
-    for letter, number, records, note in logs:
-        arrays += [
-            [RECORDS, letter, number, first, records[first : first + RECORDS_EACH]]
-            for first in range(0, len(records), RECORDS_EACH)
-        ]
-        arrays.append([NOTE, letter, number, note])
+    """The bytes of an archive of form full. ``logs``: every log number of both parties."""
+    parts = list(logs)
+    arrays: list[list[Any]] = [
+        [RECORDS, part.letter, part.number, first, list(part.records[first : first + RECORDS_EACH])]
+        for part in parts
+        for first in range(0, len(part.records), RECORDS_EACH)
+    ]
+    return joined(head, arrays, parts, blobs, reveals, evidence)
+
+
+def joined(head: Head, arrays: list[list[Any]], logs: Iterable[LogPart], blobs: Iterable[bytes],
+           reveals: Iterable[dict[str, Any]], evidence: Iterable[dict[str, Any]]) -> bytes:  # fmt: skip
+    """The bytes of sections of records or proofs, and of all that stands beside them, in their one order."""
+    arrays = [[HEAD, head], *arrays]
+    arrays += [[NOTE, part.letter, part.number, part.note] for part in logs if part.note is not None]
     arrays += [[BLOB, blob] for blob in {sha256(b).digest(): b for b in blobs}.values()]
+    arrays += [[REVEAL, body] for body in reveals]
     arrays += [[EVIDENCE, body] for body in evidence]
     arrays.sort(key=lambda a: (a[0], _key(a[0], a[1:])))
     return framed(pack(array) for array in arrays)
@@ -127,14 +158,18 @@ def _section(raw: bytes, offset: int, index: int) -> Section:
     except Malformed as e:
         raise _fault("section", index, offset, str(e.values["why"])) from e
     kind, fields = (array[0], tuple(array[1:])) if array else (0, ())
-    if kind not in PARTS or not _fits(kind, fields):
-        raise _fault(PARTS.get(kind, "section"), index, offset, "not the form of its kind")
+    if type(kind) is not int or kind not in PARTS:
+        raise _fault("section", index, offset, "not the form of its kind")
+    if not _fits(kind, fields):
+        raise _fault(PARTS[kind], index, offset, "not the form of its kind")
     return Section(kind, _key(kind, fields), fields, offset, index)
 
 
 def _fits(kind: int, fields: tuple[Any, ...]) -> bool:
+    if any(type(x) is bool for x in fields):  # which Python takes for a number
+        return False
     match kind, fields:
-        case (1, (dict(),)) | (7, (dict(),)):
+        case (1 | 7, (dict(),)) | (6, ({"party": str(), "mid": bytes()},)):
             return True
         case 2, ("a" | "b", int(), int(), list(records)):
             return 0 < len(records) <= RECORDS_EACH and all(isinstance(r, bytes) for r in records)
@@ -142,17 +177,24 @@ def _fits(kind: int, fields: tuple[Any, ...]) -> bool:
             return True
         case 4, (bytes(),):
             return True
+        case 5, ("a" | "b", int(), int(), bytes(), list(path)):
+            return all(isinstance(h, bytes) and len(h) == HASH for h in path)
     return False
 
 
 def _key(kind: int, fields: Any) -> tuple[Any, ...]:
-    if kind == RECORDS:
-        return tuple(fields[:3])
-    if kind == NOTE:
-        return tuple(fields[:2])
-    if kind == BLOB:
-        return (sha256(fields[0]).digest(),)
-    return (sha256(pack(fields[0])).digest(),) if kind == EVIDENCE else ()
+    match kind:
+        case 2 | 5:
+            return tuple(fields[:3])
+        case 3:
+            return tuple(fields[:2])
+        case 4:
+            return (sha256(fields[0]).digest(),)
+        case 6:
+            return fields[0]["party"], fields[0]["mid"]
+        case 7:
+            return (sha256(pack(fields[0])).digest(),)
+    return ()
 
 
 def _fault(part: str, index: int, offset: int, why: str) -> Malformed:
