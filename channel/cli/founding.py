@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from channel.protocol.charter import Charter, CharterParty, NoteKeys
+from msgspec import structs
+
+from channel.protocol.charter import Charter, CharterParty, Limits, NoteKeys
 from channel.protocol.defaults import default_policy
 from channel.protocol.founding import Founding, FoundingParty
 from channel.protocol.note import NotePrivate
@@ -65,11 +67,18 @@ class Trial:
     parties: tuple[PartyKeys, PartyKeys]
 
 
-def found(mode: Mode, certs: dict[str, bytes], books: tuple[bytes, bytes], now: int, random: Random) -> Trial:
-    """A channel between the parties of ``certs`` (code to DER certificate). ``books``: format book and code book."""
+def found(
+    mode: Mode, certs: dict[str, bytes], books: tuple[bytes, bytes], now: int, random: Random,
+    limits: Limits | None = None,
+) -> Trial:  # fmt: skip
+    """A channel between the parties of ``certs`` (code to DER certificate). ``books``: format book and code book.
+
+    ``limits`` in place of the default policy's.
+    """
     secrets = [_party_keys(code, mode, random) for code in sorted(certs)]
     blobs = {sha256(blob).digest(): blob for blob in (*certs.values(), *books)}
     policy = default_policy(mode, *(sha256(book).digest() for book in books))
+    policy = structs.replace(policy, limits=limits or policy.limits)
     opened = [_authority(party, mode, now, random, blobs) for party in secrets]
     all_keys = [key for party in secrets for key in party.authority]
     policy_env = sign("policy", policy, all_keys)

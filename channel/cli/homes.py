@@ -16,6 +16,7 @@ from channel.cli.founding import PartyKeys, Trial, found
 from channel.formats import code_book, format_book
 from channel.log.journal import Journal
 from channel.node.tls import make_certificate
+from channel.protocol.charter import Limits
 from channel.protocol.note import origin
 from keys.errors import Refused
 from keys.identity import ACTUAL
@@ -62,14 +63,15 @@ class Side:
 
 
 def make_homes(
-    folder: Path, mode: Mode, now: int, random: Callable[[int], bytes], ports: tuple[int, int, int, int]
-) -> tuple[Trial, tuple[Side, Side]]:
+    folder: Path, mode: Mode, now: int, random: Callable[[int], bytes], ports: tuple[int, int, int, int],
+    limits: Limits | None = None,
+) -> tuple[Trial, tuple[Side, Side]]:  # fmt: skip
     """Found a channel and write all homes. ``ports``: peer and desk of the first party, then of the second."""
     if folder.exists() and any(folder.iterdir()):
         raise Refused("EXISTS", path=str(folder))
     at = datetime.fromtimestamp(now / 1000 - 86_400, UTC)
     certs = {code: make_certificate(f"{code} trial node", at) for code in ("CN", "US")}
-    trial = found(mode, {c: der for c, (_, _, der) in certs.items()}, (format_book(), code_book()), now, random)
+    trial = found(mode, {c: der for c, (_, _, der) in certs.items()}, (format_book(), code_book()), now, random, limits)
     sides = []
     for i, party in enumerate(trial.parties):
         side = Side(party.code, folder / party.code.lower() / "node", folder / party.code.lower() / "desk")

@@ -31,9 +31,9 @@ def free_port():
 class Parties:
     """The homes, with everybody's private keys. ``nodes``: folders of node.toml by code."""
 
-    def __init__(self, folder, mode=2):
+    def __init__(self, folder, mode=2, limits=None):
         self.ports = tuple(free_port() for _ in range(4))
-        self.trial, sides = make_homes(folder, mode, CLOCK.now(), os.urandom, self.ports)
+        self.trial, sides = make_homes(folder, mode, CLOCK.now(), os.urandom, self.ports, limits)
         self.mode = mode
         self.chan = self.trial.founding.chan
         self.nodes = {side.code: side.node for side in sides}
