@@ -26,6 +26,7 @@ from channel.log.journal import Journal
 from channel.log.redis import RedisServer
 from channel.node import tls
 from channel.node.api import Api, Desk
+from channel.node.committer import Committer
 from channel.node.config import Address, ChannelConfig, NodeConfig, read_config
 from channel.node.courier import Courier, Line
 from channel.node.intake import Intake
@@ -118,8 +119,9 @@ async def serving(
         stack.callback(journal.close)
         server = await _open_server(config, stack, node)
         certificate = tls.read_certificate(config.tls_cert)
+        committer = Committer(journal)
         parts = [
-            await _open_channel(config, block, journal, server.store, certificate, clock, telemetry, stack)
+            await _open_channel(config, block, journal, committer, server.store, certificate, clock, telemetry, stack)
             for block in config.channels
         ]
         for part in parts:
@@ -211,8 +213,8 @@ async def _open_server(config: NodeConfig, stack: AsyncExitStack, node: Running)
 
 
 async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one place
-    config: NodeConfig, block: ChannelConfig, journal: Journal, store_of: Callable[[bytes], Store], certificate: bytes,
-    clock: Clock, telemetry: Telemetry, stack: AsyncExitStack,
+    config: NodeConfig, block: ChannelConfig, journal: Journal, committer: Committer,
+    store_of: Callable[[bytes], Store], certificate: bytes, clock: Clock, telemetry: Telemetry, stack: AsyncExitStack,
 ) -> Part:  # fmt: skip
     founding = _read_founding(block.founding)
     charter = founding.read_charter()
@@ -224,7 +226,7 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
         raise WrongUse("CONFIG", path=str(config.path), key="testing.kill_at", why="not for a channel in actual mode")
     keys = read_node_keys(block.keys)
     origins = origins_of(founding.chan, letter)
-    signer = Signer(journal, origins, keys.log, keys.side, keys.cosigner)
+    signer = Signer(journal, committer, origins, keys.log, keys.side, keys.cosigner)
     _check_keys(signer, charter.party(letter), block)
     if tls.fingerprint(certificate) != charter.party(letter).cert:
         telemetry.say("own certificate differs from the charter's", channel=founding.chan)

@@ -20,7 +20,7 @@ from channel.protocol import append
 from channel.protocol import note as notes
 from channel.protocol.record import try_read
 from keys.codec import unpack
-from keys.errors import Malformed, Problem, Refused, SecurityAlarm, Unavailable
+from keys.errors import Malformed, Problem, Refused, SecurityAlarm, Unavailable, Unverified
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -102,7 +102,10 @@ class Courier:
         self._failures = 0
 
     async def run(self) -> None:
-        """Carry for ever. A peer that does not answer makes the channel DEGRADED; false signatures end the process."""
+        """Carry for ever. A peer that does not answer makes the channel DEGRADED, its false signature FROZEN_PEER.
+
+        An error of the own signer or store is raised: it ends the node.
+        """
         station = self._station
         while True:
             if station.state not in (State.ACTIVE, State.DEGRADED):
@@ -119,7 +122,7 @@ class Courier:
                 station.alarms.add(e.code)
                 station.move(State.FROZEN_PEER)
                 continue
-            except Problem as e:
+            except (Refused, Malformed, Unverified) as e:  # the line and the peer; what is wrong here ends the node
                 self._fail(e)
                 await self._clock.sleep(backoff(self._failures))
                 continue
@@ -140,6 +143,8 @@ class Courier:
         if self.cursor < size:
             await self._send_batch(size)
             return True
+        if self._station.signer.head(self._station.origins.own).size != size:
+            return None  # a commit whose note is not out yet: an anchor now would be over more than was sent
         heartbeat = now - self._last_timed >= self._station.policy().timers.hb_s
         if size and (heartbeat or (self._anchor_due is not None and now >= self._anchor_due)):
             self._anchor_due = None

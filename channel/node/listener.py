@@ -63,13 +63,16 @@ class Receiver:
                 notes.parse(held) if held else None,
                 (await self._stored(raw)).__contains__,
             )
-            match outcome:
-                case append.Accept():
-                    return outcome, await self._accept(outcome)
-                case append.Refresh(note, anchor):
-                    return outcome, await self._cosign(note, anchor=anchor)
-                case append.Unprocessable422(freeze=True):
-                    await self._freeze(outcome)
+            try:
+                match outcome:
+                    case append.Accept():
+                        return outcome, await self._accept(outcome)
+                    case append.Refresh(note, anchor):
+                        return outcome, await self._cosign(note, anchor=anchor)
+            except Problem as e:
+                raise e if isinstance(e, Fatal) else Fatal("COMMIT", why=e.code, log=station.mirror.name) from e
+            if isinstance(outcome, append.Unprocessable422) and outcome.freeze:
+                await self._freeze(outcome)
             return outcome
 
     async def _stored(self, raw: bytes) -> frozenset[bytes]:
@@ -87,14 +90,11 @@ class Receiver:
         first = batch.note.size - len(batch.records)
         entries = [Entry(raw, leaf) for raw, leaf in zip(batch.records, batch.leaf_hashes, strict=True)]
         self._step("a")
-        try:
-            outcome = await station.mirror.append(first, entries, batch.blobs)
-        except Problem as e:
-            raise e if isinstance(e, Fatal) else Fatal("COMMIT", why=e.code, log=station.mirror.name) from e
+        outcome = await station.mirror.append(first, entries, batch.blobs)
         if not isinstance(outcome, Appended):
             raise Fatal("LOG_SIZE", log=station.mirror.name, found=repr(outcome), need=first)
         self._step("b")
-        station.signer.extend(station.origins.peer, first, batch.leaf_hashes, station.stamps.now())
+        await station.signer.extend(station.origins.peer, first, batch.leaf_hashes, station.stamps.now())
         self._step("c")
         lines = await self._cosign(batch.note, anchor=batch.anchor)
         station.cosigned_peer = (notes.origin_parts(batch.note.origin)[2], batch.note.size, batch.note.root)

@@ -149,7 +149,7 @@ class Recovering:
         if size > head.size:
             tail = await log.leaf_hashes(head.size, size)
             last = try_read((await log.records(size - 1, size))[0])
-            self._station.signer.extend(origin, head.size, tail, last.ts if last else 0)
+            await self._station.signer.extend(origin, head.size, tail, last.ts if last else 0)
             self._station.telemetry.say("unsigned tail", log=log.name, records=size - head.size)
         elif size < head.size:
             await self._fetch_tail(origin, log, size, head.size)

@@ -2,7 +2,7 @@
 
 It never takes a root from outside: it takes leaf hashes, lets the journal extend its own frontier, and signs what the
 journal has committed. Never a size below the journal's, never another (size, root), never before the commit is durable.
-Calls block for a disk sync and a signature, some milliseconds; nothing else may run between them anyway.
+A signature blocks for some milliseconds; nothing else may run between it and its checks anyway.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from channel.log.journal import Step
 from channel.node.state import Fatal
 from channel.protocol import note as notes
 from channel.protocol.note import NotePrivate, NotePublic
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from channel.log.journal import Head, Journal
+    from channel.node.committer import Committer
     from channel.protocol.note import Line, Note
 
 
@@ -44,8 +46,10 @@ class Origins:
 class Signer:
     """Signs for one channel. ``log``, ``side`` and ``cos`` are 64-byte seeds."""
 
-    def __init__(self, journal: Journal, origins: Origins, log: bytes, side: bytes, cos: bytes) -> None:
-        self._journal = journal
+    def __init__(
+        self, journal: Journal, committer: Committer, origins: Origins, log: bytes, side: bytes, cos: bytes
+    ) -> None:
+        self._journal, self._committer = journal, committer
         self._origins = origins
         self._keys = {origins.own: NotePrivate(log), origins.side: NotePrivate(side)}
         self._cos = NotePrivate(cos)
@@ -58,12 +62,12 @@ class Signer:
         """What the journal last committed for an own log, or for the peer's log as cosigned."""
         return self._journal.head(origin)
 
-    def extend(self, origin: str, first: int, leaves: Sequence[bytes], ts: int) -> Head:
-        """Step c for one log: commit leaf hashes that follow ``first`` records; durable on return."""
+    async def extend(self, origin: str, first: int, leaves: Sequence[bytes], ts: int) -> Head:
+        """Step c for one log: commit leaf hashes that follow ``first`` records; durable on return. ``Fatal`` if not."""
         head = self._journal.head(origin)
         if head.size != first:
             raise Fatal("JOURNAL", origin=origin, found=head.size, need=first)
-        return self._journal.extend(head, leaves, ts)
+        return await self._committer.extend(Step(head, leaves, ts))
 
     def quick(self, origin: str) -> Note:
         """A quick note over what is committed of an own log."""

@@ -179,7 +179,7 @@ class Writer:
     async def _release(
         self, first: int, made: Sequence[tuple[Pending, bytes]], entries: Sequence[Entry], blobs: Mapping[bytes, bytes]
     ) -> None:
-        self._signer.extend(self._origin, first, [e.leaf for e in entries], self._stamps.last)  # c
+        await self._signer.extend(self._origin, first, [e.leaf for e in entries], self._stamps.last)  # c
         self._step("c")
         note = self._signer.quick(self._origin)  # d
         self._step("d")

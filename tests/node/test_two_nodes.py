@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from channel.node.courier import Courier
+from channel.node.state import Fatal, State
 from channel.protocol import note as notes
 from channel.protocol.record import read_record
+from tests.node.parties import CLOCK
 
 
 async def test_message_is_delivered_and_anchored(pair):
@@ -128,6 +133,20 @@ async def test_record_says_what_its_node_had_cosigned(pair):
         record = read_record((await us.all_records("b"))[index])
         assert record.seen[1] <= pair.b.sizes["a"]
         assert record.seen[2] == pair.b.fold.roots("a", record.seen[1])
+
+
+async def test_an_own_fault_ends_the_courier(pair):
+    """An error of the own signer is no matter of the line: the courier raises it and does not try again."""
+
+    async def make_anchor():
+        raise Fatal("OWN_SIGNATURE", origin=pair.b.origins.own, size=pair.b.sizes["b"])
+
+    courier = Courier(pair.b, None, CLOCK, make_anchor, lambda: None)
+    courier.cursor = pair.b.sizes["b"]
+    async with asyncio.timeout(20):
+        with pytest.raises(Fatal, match="OWN_SIGNATURE"):
+            await courier.run()
+    assert pair.b.state is State.ACTIVE
 
 
 def _two(message):
