@@ -8,6 +8,8 @@
 Everything is really signed; keys and the opening are made once per process. Bodies are not sealed: a message names the
 hash of random bytes, which the fold never opens. Seats: expert1, expert2, official, principal, duty, operator, records,
 and in mode 2 control and evaluator. ``seen`` is a joined size of the other log; by default all that stands there.
+``small=True`` gives the smallest lawful channel: two authority keys, an expert without a seal key, the records officer,
+and the least format book that can be read.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from channel.protocol.book import NEEDED, NEEDED_LABELS, NEEDED_SENTENCES
 from channel.protocol.charter import Charter, CharterParty, Final, NoteKeys, Policy, Succeed, channel_id
 from channel.protocol.defaults import default_policy
 from channel.protocol.fold import Fold
@@ -52,6 +55,23 @@ SEATS = {
 EXERCISE_SEATS = {"control": "control", "evaluator": "evaluator"}
 BOOKS = (pack({"F03.toml": b"formats"}), pack({"codebook.toml": b"codes"}))
 OTHER = {"a": "b", "b": "a"}
+
+
+@cache
+def small_books() -> tuple[bytes, bytes]:
+    """The least format book that ``Book.read`` takes, with one format of one text field; and a code book."""
+    lists = {name: {"RED"} if name in ("tlp", "pap") else set() for name in NEEDED}
+    lists["header"], lists["unit"] = set(NEEDED_LABELS), {"s", "min", "h", "d"}
+    codes = [f'[{name}]\nen = "{name}"\nzh = "表"\n[{name}.codes]\n' + "".join(
+        f'{code} = {{ en = "{code}", zh = "码" }}\n' for code in sorted(lists[name])) for name in sorted(lists)]  # fmt: skip
+    said = "".join(f'[{name}]\nen = "s"\nzh = "句"\n' for name in sorted(NEEDED_SENTENCES))
+    form = (
+        'code = "F03"\nen = "Note"\nzh = "文"\nversion = 1\nstatus = ["message"]\nminimum = ["text"]\n'
+        'preliminary = false\n[defaults]\ntlp = "RED"\npap = "RED"\nbasis = ""\ncaveat = []\n'
+        '[fields.text]\nen = "Text"\nzh = "文"\ntype = "text"\nmax = 200\n'
+    )
+    files = {"codes.toml": "\n".join(codes), "levels.toml": "", "sentences.toml": said, "F03.toml": form}
+    return pack({name: text.encode() for name, text in files.items()}), pack({"codebook.toml": b""})
 
 
 def digest(data: bytes) -> bytes:
@@ -102,8 +122,8 @@ class Opened:
 class Ceremony:
     """Makes documents of one party and keeps their blobs."""
 
-    def __init__(self, mode: int, letter: str, seed: str, blobs: dict[bytes, bytes]) -> None:
-        self.mode, self.letter, self.seed, self.blobs = mode, letter, seed, blobs
+    def __init__(self, mode: int, letter: str, seed: str, blobs: dict[bytes, bytes], *, small: bool = False) -> None:
+        self.mode, self.letter, self.seed, self.blobs, self.small = mode, letter, seed, blobs, small
         self.code = CODES[letter]
 
     def key(self, label: str, suite: int = suites.SIGN) -> PrivateKey:
@@ -112,7 +132,7 @@ class Ceremony:
         return made
 
     def authority(self, version: int = 1) -> list[PrivateKey]:
-        return [self.key(f"authority {version}.{n}") for n in range(3)]
+        return [self.key(f"authority {version}.{n}") for n in range(2 if self.small else 3)]
 
     def root(self, version: int = 1, **other: Any) -> Root:
         fields: dict[str, Any] = {
@@ -147,7 +167,14 @@ class Ceremony:
         }  # fmt: skip
         return Member(**fields | other)
 
+    def unsealed(self, seat: str, role: str) -> Member:
+        """A member without a seal key."""
+        whole = self.member(seat, role)
+        return replace(whole, kem=(), pop=whole.pop[:1])
+
     def members(self) -> tuple[Member, ...]:
+        if self.small:
+            return (self.unsealed("expert1", "expert"), self.member("records", "records"))
         seats = SEATS | (EXERCISE_SEATS if self.mode == 2 else {})
         return tuple(self.member(seat, role) for seat, role in seats.items())
 
@@ -166,13 +193,14 @@ def roster_blobs(roster: Roster) -> tuple[bytes, ...]:
 
 
 @cache
-def found(mode: int, seed: str = "", cooling: int | None = None) -> Opened:
+def found(mode: int, seed: str = "", cooling: int | None = None, *, small: bool = False) -> Opened:
     """The opening documents of a channel."""
-    blobs: dict[bytes, bytes] = {digest(book): book for book in BOOKS}
-    sides = {x: Ceremony(mode, x, seed, blobs) for x in "ab"}
+    books = small_books() if small else BOOKS
+    blobs: dict[bytes, bytes] = {digest(book): book for book in books}
+    sides = {x: Ceremony(mode, x, seed, blobs, small=small) for x in "ab"}
     roots = {x: c.root() for x, c in sides.items()}
     rosters = {x: c.roster(c.members()) for x, c in sides.items()}
-    policy = default_policy(1 if mode == 1 else 2, *(digest(b) for b in BOOKS))
+    policy = default_policy(1 if mode == 1 else 2, *(digest(b) for b in books))
     if cooling is not None:
         policy = replace(policy, cooling=cooling)
     everyone = [k for c in sides.values() for k in c.authority()[:2]]
@@ -202,7 +230,7 @@ def found(mode: int, seed: str = "", cooling: int | None = None) -> Opened:
             ("charter", charter_env.encode(), tuple(sorted(p.cert for p in parties))),
             ("root", root_env.encode(), roots[x].keys),
             ("roster", roster_env.encode(), roster_blobs(rosters[x])),
-            ("policy", policy_env.encode(), tuple(sorted(digest(b) for b in BOOKS))),
+            ("policy", policy_env.encode(), tuple(sorted(digest(b) for b in books))),
         )
     return Opened(charter, policy, roots, rosters, records, blobs, channel_id(charter_env.payload))
 
@@ -210,14 +238,16 @@ def found(mode: int, seed: str = "", cooling: int | None = None) -> Opened:
 class World:
     """Both parties' logs in the making. ``opening=False`` leaves them empty."""
 
-    def __init__(self, mode: int = 1, seed: str = "", cooling: int | None = None, *, opening: bool = True) -> None:
-        made = found(mode, seed, cooling)
-        self.mode, self.seed = mode, seed
+    def __init__(
+        self, mode: int = 1, seed: str = "", cooling: int | None = None, *, opening: bool = True, small: bool = False
+    ) -> None:
+        made = found(mode, seed, cooling, small=small)
+        self.mode, self.seed, self.small = mode, seed, small
         self.chan, self.charter, self.policy = made.chan, made.charter, made.policy
         self.roots, self.rosters = dict(made.roots), dict(made.rosters)
         self.opening = made.records
         self.blobs = dict(made.blobs)
-        self.sides = {x: Ceremony(mode, x, seed, self.blobs) for x in "ab"}
+        self.sides = {x: Ceremony(mode, x, seed, self.blobs, small=small) for x in "ab"}
         self.logs: dict[str, list[bytes]] = {"a": [], "b": []}
         self.ts = {"a": START, "b": START}
         self.starts = {"a": [0], "b": [0]}
@@ -241,8 +271,9 @@ class World:
         return self.sides[letter].authority(version)
 
     def recipients(self) -> tuple[bytes, ...]:
-        """Both records keys and both first experts'."""
-        return tuple(sorted(self.seal(x, seat).kid for x in "ab" for seat in ("records", "expert1")))
+        """Both records keys and, where they have one, both first experts'."""
+        seats = ("records",) if self.small else ("records", "expert1")
+        return tuple(sorted(self.seal(x, seat).kid for x in "ab" for seat in seats))
 
     # --- records ------------------------------------------------------------------------------------------------------
 
