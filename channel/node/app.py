@@ -254,18 +254,20 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
 
     shared = Writer(
         own, origins.own, signer, stamps,
-        seen=station.seen, behind=station.behind, publish=publish_shared, testing_step=step,
+        seen=station.seen, behind=station.behind, publish=publish_shared, testing_step=partial(step, "writer"),
     )  # fmt: skip
     side_writer = Writer(
         side, origins.side, signer, stamps,
         seen=lambda: (0, signer.head(origins.own).size, signer.head(origins.own).root),
-        behind=lambda: False, publish=publish_side, testing_step=lambda _: None,
+        behind=lambda: False, publish=publish_side, testing_step=partial(step, "side"),
     )  # fmt: skip
 
     async def make_anchor() -> Any:
         note = signer.anchor(origins.own, stamps.seconds())
+        step("anchor", "d")
         signer.check_own(note)
         await station.put_note(letter, note, cosigned=False)
+        step("anchor", "e")
         return note
 
     peer_cert = tls.read_certificate(block.peer_cert)
@@ -279,7 +281,7 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
     intake = Intake(station, shared, side_writer, known.get)
     sessions = Sessions(founding.chan, charter.mode, tls.fingerprint(certificate), station.member_keys)
     return Part(
-        station, founding, peer_cert, shared, side_writer, Receiver(station, shared, step), line, courier,
+        station, founding, peer_cert, shared, side_writer, Receiver(station, shared, partial(step, "cosigner")), line, courier,
         Speaker(station, shared, side_writer, clock, secrets.token_bytes),
         Desk(station, sessions, intake, side_writer, courier), known,
     )  # fmt: skip
@@ -299,15 +301,16 @@ def _check_keys(signer: Signer, party: CharterParty, block: ChannelConfig) -> No
         raise Refused("NODE_KEYS", path=str(block.keys))
 
 
-def _kill_step(kill_at: str) -> Callable[[str], None]:
+def _kill_step(kill_at: str) -> Callable[[str, str], None]:
     """The testing seam: end this process, as ``kill -9`` does, the n-th time that a step of a commit is reached."""
     if not kill_at:
-        return lambda _step: None
+        return lambda _by, _step: None
     want, _, times = kill_at.partition(":")
+    only, _, at = want.rpartition("-")
     left = [int(times or 1)]
 
-    def step(name: str) -> None:
-        if name == want:
+    def step(by: str, name: str) -> None:
+        if name == at and only in ("", by):
             left[0] -= 1
             if left[0] == 0:
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -14,7 +14,9 @@
                peer_urls = ["https://..."]       tried in order
                peer_cert = "peer-cert.pem"       the other node's whole certificate
                link_rate = 0                     bytes per second that the line carries; 0: not limited
-    [testing]  kill_at = ""                      refused for a channel in actual mode
+    [testing]  kill_at = ""                      a step of protocol section 7, "c:3" for the third time it is reached;
+                                                 "cosigner-c:3" for that part's alone (writer, side, anchor, cosigner);
+                                                 refused for a channel in actual mode
 
 Relative paths are relative to the file. Unknown keys are refused: a misspelt one would be a setting that is not set.
 The node reads no environment variable; this would be the place.
@@ -32,7 +34,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from keys.errors import WrongUse
 
 _PARTY = re.compile(r"^[A-Z]{2,8}$")
-_KILL = re.compile(r"^[a-e](:[1-9][0-9]{0,5})?$")
+_KILL = re.compile(r"^((writer|side|anchor|cosigner)-)?[a-e](:[1-9][0-9]{0,5})?$")
 _NODE = frozenset(
     {"party", "desk_listen", "peer_listen", "journal", "tls_cert", "tls_key", "confirm_clock", "without_peer"}
 )
@@ -105,7 +107,7 @@ def read_config(path: Path) -> NodeConfig:
     testing = top.table("testing", {"kill_at"}, optional=True)
     kill_at = testing.text("kill_at", optional=True)
     if kill_at and not _KILL.match(kill_at):
-        raise testing.wrong("kill_at", 'a step "a" to "e", or the n-th time of it: "c:3"')
+        raise testing.wrong("kill_at", 'a step "a" to "e", of one part or its n-th time: "cosigner-c:3"')
     party = node.text("party")
     if not _PARTY.match(party):
         raise node.wrong("party", "a party's code: 2 to 8 capital letters")

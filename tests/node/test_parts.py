@@ -57,6 +57,7 @@ WRONG = [
     ("[[channel]]", "[channel]", "channel"),
     ("[store]", "[shop]", "shop"),
     ("[store]", '[testing]\nkill_at = "f"\n[store]', "testing.kill_at"),
+    ("[store]", '[testing]\nkill_at = "reader-c:1"\n[store]', "testing.kill_at"),
     ("[store]", "confirm_clock = 1\n[store]", "node.confirm_clock"),
     ("[node]", "[node", "-"),
 ]
