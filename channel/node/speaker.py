@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import UNSET, UnsetType
+
 from channel import __version__
 from channel.node.state import WRITING
 from channel.node.writer import Pending
@@ -76,15 +78,17 @@ class Speaker:
 
     async def _hourly_ack(self) -> None:
         """Commit to the side log: its salt stays there, so the other side learns neither size nor content."""
-        note = await self._station.side.newest_note()
-        if note is None:
-            body = NodeAck(state=self._station.fold.state_hash(), at=self._station.fold.cut)
-        else:
+        station = self._station
+        side: bytes | UnsetType = UNSET
+        size = station.signer.head(station.origins.side).size
+        if size:
+            note = (await station.anchor_side()).encode()
             salt, text = self._random(16), note.partition(b"\n\n")[0] + b"\n"
             await self._side.append(Pending("node.ack", pack(SideAck(salt=salt, note=note))))
             side = hashlib.sha256(salt + text).digest()
-            body = NodeAck(side=side, state=self._station.fold.state_hash(), at=self._station.fold.cut)
+        body = NodeAck(side=side, state=station.fold.state_hash(), at=station.fold.cut)
         await self._shared.append(Pending("node.ack", pack(body)))
+        station.side_committed = size
 
     def _pause(self) -> float:
         now = self._clock.monotonic()

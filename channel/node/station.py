@@ -67,6 +67,7 @@ class Station:
         self.heard_ms = 0  # stamp of the peer's last sign of life
         self.new_for_ack = 0  # peer records other than node.ack, cosigned since the last own record
         self.cosigned_peer: Seen = NOTHING_SEEN
+        self.side_committed = 0  # size of the side log in the newest hourly commitment
         self._blobs: dict[bytes, bytes] = {}
         self._lent: Mapping[bytes, bytes] = {}
         self._seen_at: dict[str, list[int]] = {"a": [], "b": []}
@@ -217,6 +218,14 @@ class Station:
         self.newest[letter] = await log.newest_note() or b""
         self.wake()
 
+    async def anchor_side(self) -> Note:
+        """An anchor over what is committed of the side log, stored. The side log must not be empty."""
+        at = self.stamps.seconds()
+        note = self.signer.anchor(self.origins.side, at)
+        self.signer.check_own(note)
+        await self.side.put_note(NoteKey(note.size, anchor=True, at=at), note.encode())
+        return note
+
     async def cosigned_notes(self, letter: str) -> tuple[bytes, list[tuple[NoteKey, bytes]]]:
         """The newest note with the other party's line, and every kept cosigned anchor, oldest first."""
         log = self.log(letter)
@@ -232,13 +241,15 @@ class Station:
         return max(islice(pairs, 4096), key=lambda p: (p[0].size + p[1].size, p[0].at + p[1].at), default=None)
 
     async def drop_old_notes(self) -> None:
-        """Drop the notes of both shared logs that no rule keeps (protocol section 6)."""
+        """Drop the notes of all three logs that no rule keeps (protocol section 6)."""
         pair = await self.newest_pair()
         for letter, size in ((self.letter, self.delivered), (self.other, self.cosigned_peer[1])):
             log = self.log(letter)
             half = pair["ab".index(letter)] if pair else None
             for key in may_go(await log.kept_notes(), size, half):
                 await log.drop_note(key)
+        for key in may_go(await self.side.kept_notes(), self.side_committed, None):
+            await self.side.drop_note(key)
 
 
 def note_kind(note: Note, key: NotePublic) -> tuple[bool, int]:

@@ -22,6 +22,23 @@ from keys.shapes import ZERO
 CLOCK = SystemClock()
 
 
+class Steered(SystemClock):
+    """The machine's clock, which a test lets run ahead."""
+
+    def __init__(self):
+        self.ahead = 0.0
+
+    def now(self):
+        return super().now() + int(self.ahead * 1000)
+
+    def monotonic(self):
+        return super().monotonic() + self.ahead
+
+    def skip(self, seconds):
+        """Run ahead by so many seconds, wall clock and monotonic clock alike."""
+        self.ahead += seconds
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
