@@ -1,6 +1,7 @@
 """``channel``: one command for experts and operators. Options, exit codes and the one way out of an error.
 
-Everywhere: ``--home DIR`` or CHANNEL_HOME, ``--as SEAT``, ``--json``, ``--lang en|zh`` or CHANNEL_LANG, then the locale.
+Everywhere, before a command or after it: ``--home DIR`` or CHANNEL_HOME, ``--as SEAT``, ``--json``, ``--lang en|zh`` or
+CHANNEL_LANG, then the locale, ``--passphrase-file FILE``. Where one is given twice, the later one holds.
 Exit codes: 0 good, 1 internal fault, 2 wrong use, 3 unreadable, 4 refused by a rule, 5 verification failed,
 6 good with warnings, 7 accepted on the own side but not delivered in the time given.
 """
@@ -8,26 +9,35 @@ Exit codes: 0 good, 1 internal fault, 2 wrong use, 3 unreadable, 4 refused by a 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from channel import __version__
 from channel.cli.terminal import Terminal
 from channel.i18n import pick_language
 from keys.errors import Problem, WrongUse
 
+GIVEN = "channel.given"
+"""Where click keeps, for one call of the program, what the shared options said."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Context:
-    """What every command is given."""
+    """What every command is given. ``given``: the shared options as read so far, by parameter name."""
 
-    terminal: Terminal
-    home_option: Path | None
-    seat: str | None
-    passphrase_file: Path | None
+    given: Mapping[str, Any]
+
+    @cached_property
+    def terminal(self) -> Terminal:
+        """Where the answers go; ``WrongUse`` LANG for a language that we do not have."""
+        return Terminal(pick_language(self.given.get("lang"), os.environ), as_json=self.given.get("as_json", False))
 
     @property
     def home(self) -> Path:
@@ -36,36 +46,122 @@ class Context:
             raise WrongUse("NO_HOME")
         return self.home_option
 
+    @property
+    def home_option(self) -> Path | None:
+        """The home that was named, if one was."""
+        return self.given.get("home")
+
+    @property
+    def seat(self) -> str | None:
+        """The seat to speak from, if one was named."""
+        return self.given.get("seat")
+
+    @property
+    def passphrase_file(self) -> Path | None:
+        """The file that holds the passphrase, if one was named."""
+        return self.given.get("passphrase_file")
+
+
+def _keep(ctx: click.Context, option: click.Parameter, value: Any) -> None:
+    """Remember a shared option: what is written at a command goes before what stood before it or in the environment."""
+    given = ctx.meta.setdefault(GIVEN, {})
+    source = ctx.get_parameter_source(option.name or "")
+    if source is ParameterSource.COMMANDLINE:
+        given[option.name] = value
+    elif source is ParameterSource.ENVIRONMENT:
+        given.setdefault(option.name, value)
+
+
+def _shared() -> list[click.Parameter]:
+    a_path = click.Path(path_type=Path)
+    kept: dict[str, Any] = {"callback": _keep, "expose_value": False}
+    return [
+        click.Option(["--home"], type=a_path, envvar="CHANNEL_HOME", help="The home to work in / 工作目录", **kept),
+        click.Option(["--as", "seat"], help="The seat to speak from / 席位", **kept),
+        click.Option(["--json", "as_json"], is_flag=True, help="One object a line / 每行一个对象", **kept),
+        click.Option(["--lang"], metavar="[en|zh]", help="Language / 语言", **kept),
+        click.Option(["--passphrase-file"], type=a_path, help="Read the passphrase here / 口令文件", **kept),
+    ]
+
+
+class Command(click.Command):
+    """A command that takes the shared options as well as its own."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.params += _shared()
+
 
 class Commands(click.Group):
-    """The group: a problem of any command becomes one text on stderr and its exit code."""
+    """A group whose commands take the shared options, and where a problem becomes one text on stderr and a code."""
+
+    command_class = Command
+    group_class = type
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.params += _shared()
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """The whole call. A command's number, if it returns one, is the exit code; Ctrl-C ends with 130."""
+        try:
+            code = super().main(*args, **{**more, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as e:
+            e.show()
+            code = e.exit_code
+        except click.UsageError as e:
+            code = _tell(e.ctx.meta.get(GIVEN, {}) if e.ctx else {}, wrong_use(e))
+        except click.Abort:
+            code = 130
+        sys.exit(code or 0)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; its number, if it returns one, is the exit code."""
+        """Run a command; a problem is told in the language and form that were asked for."""
         try:
-            code = super().invoke(ctx)
+            return super().invoke(ctx)
         except Problem as e:
-            terminal = ctx.obj.terminal if ctx.obj else Terminal(pick_language(None, os.environ), as_json=False)
-            terminal.problem(e)
-            code = e.exit_code
-        ctx.exit(code or 0)
+            return _tell(ctx.meta.get(GIVEN, {}), e)
+
+
+def _tell(given: Mapping[str, Any], problem: Problem) -> int:
+    try:
+        terminal = Context(given).terminal
+    except WrongUse as e:  # of all things the language is wrong: whoever wished for another one reads English
+        problem, terminal = e, Terminal("en", as_json=given.get("as_json", False))
+    terminal.problem(problem)
+    return problem.exit_code
+
+
+def wrong_use(error: click.UsageError) -> WrongUse:
+    """What click found wrong with the words of a call, as a problem with a text in both languages."""
+    command = error.ctx.command_path if error.ctx else "channel"
+    match error:
+        case click.NoSuchOption():
+            return WrongUse("USAGE_OPTION", name=error.option_name, command=command)
+        case click.MissingParameter():
+            return WrongUse("USAGE_MISSING", name=_name(error), command=command)
+        case click.BadParameter():
+            return WrongUse("USAGE_VALUE", name=_name(error), need=_need(error), command=command)
+        case click.BadOptionUsage():
+            return WrongUse("USAGE_ALONE", name=error.option_name, command=command)
+    return WrongUse("USAGE", command=command)
+
+
+def _name(error: click.BadParameter) -> str:
+    option = error.param
+    if isinstance(option, click.Argument):
+        return option.make_metavar(error.ctx) if error.ctx else str(option.name)
+    return max(option.opts, key=len) if option else "?"
+
+
+def _need(error: click.BadParameter) -> str:
+    kind = error.param.type if error.param else None
+    return " | ".join(map(str, kind.choices)) if isinstance(kind, click.Choice) else kind.name if kind else "?"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="channel")
-@click.option("--home", type=click.Path(path_type=Path), envvar="CHANNEL_HOME", help="The home to work in / 工作目录")
-@click.option("--as", "seat", help="The seat to speak from / 席位")
-@click.option("--json", "as_json", is_flag=True, help="One object a line / 每行一个对象")
-@click.option("--lang", type=click.Choice(["en", "zh"]), help="Language / 语言")
-@click.option("--passphrase-file", type=click.Path(path_type=Path), help="Read the passphrase here / 口令文件")
 @click.pass_context
-def channel(
-    ctx: click.Context,
-    home: Path | None,
-    seat: str | None,
-    as_json: bool,  # noqa: FBT001  click calls it by name
-    lang: str | None,
-    passphrase_file: Path | None,
-) -> None:
+def channel(ctx: click.Context) -> None:
     """AI Deconfliction Channel / 人工智能风险沟通与防误判渠道."""
-    ctx.obj = Context(Terminal(pick_language(lang, os.environ), as_json=as_json), home, seat, passphrase_file)
+    ctx.obj = Context(ctx.meta.setdefault(GIVEN, {}))

@@ -15,7 +15,7 @@ from keys.words import words
 
 
 @channel.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--mode", type=click.Choice(["exercise", "actual"]), default="exercise")
 @click.pass_obj
 def init(ctx: Context, folder: Path, mode: str) -> None:
