@@ -7,6 +7,7 @@ when idle a heartbeat: an anchor over the same size with a new time (docs/protoc
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 from dataclasses import dataclass
 from io import BytesIO
@@ -161,7 +162,7 @@ class Courier:
         named = [record.blobs if (record := try_read(raw)) else () for raw in records]
         blobs: dict[bytes, bytes] = {}
         for digest in {h for some in named for h in some}:
-            blobs[digest] = await log.blob(digest) or b""
+            blobs[digest] = await self._blob(digest)
         weights = [len(raw) + sum(len(blobs[h]) for h in some) for raw, some in zip(records, named, strict=True)]
         most = self.cursor + append.next_batch(weights)
         end = max((e for e in ends if e <= most), default=ends[0] if ends else None)
@@ -188,13 +189,22 @@ class Courier:
             case 409:
                 self._resume(append.read_size(reply.body))
             case 424:
-                await self._send_missing(note, old, recs, append.read_missing(reply.body))
+                await self._send_missing(note, old, recs, blobs, append.read_missing(reply.body))
             case _:
                 raise _peer_problem(reply)
 
-    async def _send_missing(self, note: Note, old: int, recs: tuple[bytes, ...], missing: Sequence[bytes]) -> None:
-        found = [blob for h in missing if (blob := await self._station.own.blob(h)) is not None]
-        body = append.Request(old=old, note=note.encode(), recs=recs, blobs=tuple(found)).encode()
+    async def _blob(self, digest: bytes) -> bytes:
+        """A blob of the own log; empty if it is lost or damaged: then the peer asks for it, and its desk may bring it."""
+        blob = await self._station.own.blob(digest)
+        return blob if blob is not None and hashlib.sha256(blob).digest() == digest else b""
+
+    async def _send_missing(
+        self, note: Note, old: int, recs: tuple[bytes, ...], blobs: tuple[bytes, ...], missing: Sequence[bytes]
+    ) -> None:
+        """The same batch again with what is missing: the peer has kept nothing of the first try."""
+        had = {hashlib.sha256(blob).digest(): blob for blob in blobs}
+        had |= {h: blob for h in missing if (blob := await self._blob(h))}
+        body = append.Request(old=old, note=note.encode(), recs=recs, blobs=tuple(had.values())).encode()
         reply = await self._line.ask("POST", "/dcx/v1/append", body)
         if reply.status != 200:
             raise _peer_problem(reply)

@@ -110,11 +110,19 @@ class Intake:
             return None
         (raw,) = await self._station.own.records(index, index + 1)
         if read_record(raw).env == pending.env:
+            await self._put_back(read_record(raw), pending)
             return Placed(index, dup=True)
         if not self._station.fold.verdict(self._station.letter, index).reason:
             raise Refused("DUP", hash=envelope.hash)
         pending.key = b""
         return None
+
+    async def _put_back(self, record: Record, pending: Pending) -> None:
+        """A blob that the store lost, as long as a desk hands the same message in again, is whole again."""
+        for digest in set(record.blobs) & pending.blobs.keys():
+            held = await self._station.own.blob(digest)
+            if held is None or hashlib.sha256(held).digest() != digest:
+                await self._station.own.put_blob(digest, pending.blobs[digest])
 
     def _check_crossing(self, submission: Submission, envelope: Envelope) -> None:
         """``Refused`` MODE, and one more in the alarm, for what was made in the other mode as far as this node can tell."""

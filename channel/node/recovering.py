@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 CLOCK_MS = 60_000
 AT_ONCE = 256
 OPENING = 4
+OK, NOT_FOUND = 200, 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +164,12 @@ class Recovering:
                     continue
                 if origin == self._station.origins.side:
                     self._station.telemetry.say("a blob of the side log is lost", blob=digest)
+                elif (found := await self._fetch_blob(origin, digest)) is not None:
+                    await log.put_blob(digest, found)
+                elif origin == self._station.origins.own:  # not delivered: the desk that handed it in still has it
+                    self._station.telemetry.say("a blob is lost until its desk comes again", blob=digest)
                 else:
-                    await log.put_blob(digest, await self._fetch_blob(origin, digest))
+                    raise Unavailable("PEER", why="404")
 
     async def _fetch_tail(self, origin: str, log: Log, size: int, need: int) -> None:
         if origin == self._station.origins.side:  # nobody else has it
@@ -184,7 +189,12 @@ class Recovering:
     async def _put_back(self, origin: str, log: Log, size: int, raw: bytes) -> int:
         record = try_read(raw)
         named = record.blobs if record else ()
-        blobs = {h: await self._fetch_blob(origin, h) for h in named if await log.blob(h) is None}
+        blobs = {}
+        for digest in named:
+            if await log.blob(digest) is None:
+                if (found := await self._fetch_blob(origin, digest)) is None:
+                    raise Unavailable("PEER", why="404")
+                blobs[digest] = found
         key = _key_of(raw) if origin == self._station.origins.own else b""
         if key and await log.index_of(key) is not None:
             key = b""
@@ -193,15 +203,20 @@ class Recovering:
             raise Fatal("LOG_SIZE", log=log.name, found=repr(outcome), need=size)
         return outcome.size
 
-    async def _fetch_blob(self, origin: str, digest: bytes) -> bytes:
-        blob = await self._get(f"/dcx/v1/blob/{_oh(origin)}/{digest.hex()}")
-        if hashlib.sha256(blob).digest() != digest:
+    async def _fetch_blob(self, origin: str, digest: bytes) -> bytes | None:
+        """The blob from the peer; None if the peer has not got it."""
+        reply = await self._line.ask("GET", f"/dcx/v1/blob/{_oh(origin)}/{digest.hex()}")
+        if reply.status == NOT_FOUND:
+            return None
+        if reply.status != OK:
+            raise Unavailable("PEER", why=str(reply.status))
+        if hashlib.sha256(reply.body).digest() != digest:
             raise Fatal("BLOB_HASH", blob=digest)
-        return blob
+        return reply.body
 
     async def _get(self, path: str) -> bytes:
         reply = await self._line.ask("GET", path)
-        if reply.status != 200:
+        if reply.status != OK:
             raise Unavailable("PEER", why=str(reply.status))
         return reply.body
 
@@ -222,8 +237,12 @@ class Recovering:
                 records = await log.records(lo, min(sizes[letter], lo + AT_ONCE))
                 for last in filter(None, map(try_read, records if letter == station.letter else [])):
                     station.stamps.raise_floor(last.ts)
-                documents = [raw for raw in records if (r := try_read(raw)) is not None and r.t != "msg"]
-                station.learn(letter, lo, records, await blobs_of(log, documents, {}))
+                waits = max(delivered, default=0) if letter == station.letter else sizes[letter]
+                needed = [  # bodies of messages only where they still burden the line
+                    raw for at, raw in enumerate(records, start=lo)
+                    if (r := try_read(raw)) is not None and (r.t != "msg" or at >= waits)
+                ]  # fmt: skip
+                station.learn(letter, lo, records, await blobs_of(log, needed, {}))
                 station.sizes.update(sizes)
             station.newest[letter] = await log.newest_note() or b""
         if status is not None and status.yours:

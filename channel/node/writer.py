@@ -94,9 +94,11 @@ class Writer:
         behind: Callable[[], bool],
         publish: Callable[[Released], None],
         testing_step: Callable[[str], None],
+        held_seconds: float = HELD_SECONDS,
     ) -> None:
         self._log, self._origin, self._signer, self._stamps = log, origin, signer, stamps
         self._seen, self._behind, self._publish, self._step = seen, behind, publish, testing_step
+        self._held_seconds = held_seconds
         self._queue: list[Pending] = []
         self._order = 0
         self._wake = asyncio.Event()
@@ -116,12 +118,12 @@ class Writer:
         if not pending.below_flash:
             return await pending.done
         while True:
-            done, _ = await asyncio.wait([pending.done], timeout=HELD_SECONDS)
+            done, _ = await asyncio.wait([pending.done], timeout=self._held_seconds)
             if done:
                 return pending.done.result()
             if pending in self._queue and self._behind():
                 self._queue.remove(pending)
-                raise Unavailable("HELD", seconds=int(HELD_SECONDS))
+                raise Unavailable("HELD", seconds=int(self._held_seconds))
 
     def look_again(self) -> None:
         """The line moved: what was held back may go."""

@@ -7,8 +7,6 @@ import socket
 from contextlib import asynccontextmanager
 from hashlib import sha256
 
-from msgspec import UNSET
-
 from channel.cli.homes import make_homes
 from channel.client.wire import Wire
 from channel.clock import SystemClock
@@ -84,8 +82,10 @@ class Desk:
     def __init__(self, parties, code, member, wire):
         self.parties, self.code, self.member, self.wire = parties, code, member, wire
 
-    def message(self, text="a line", *, chan=None, key=None, to=None, fmt="F03", mode=None, size=0, extra=None):
-        """(envelope bytes, blob, payload hash) of an F03 that opens a case at attention."""
+    def message(
+        self, text="a line", *, chan=None, key=None, to=None, fmt="F03", mode=None, size=0, extra=None, **fields
+    ):
+        """(envelope bytes, blob, payload hash) of an F03 that opens a case at attention, or as the fields say."""
         chan, key = chan or self.parties.chan, key or self.member.sign
         members = [m for party in self.parties.keys.values() for m in party.values()]
         readers = [m for m in members if m.seat != "operator"]
@@ -103,7 +103,7 @@ class Desk:
             prec="P",
             status="message",
             lang="en",
-            case=UNSET,
+            **fields,
         )
         body = {"text": text + "x" * size}
         keys = {m.seal.kid: m.seal.public for m in members} | (extra or {})
