@@ -12,9 +12,11 @@ import pytest
 
 from channel.protocol.archive import BLOB, MAGIC, NOTE, RECORDS, TAIL, framed, read
 from channel.protocol.audit import audit
+from channel.protocol.merkle import leaf_hash, root_of
 from channel.protocol.note import Note, parse
 from keys.codec import pack
 from keys.errors import Malformed
+from tests.archives import spans
 
 DATA = (Path(__file__).parents[2] / "examples" / "incident.dcx").read_bytes()
 ARCHIVE = read(DATA)
@@ -65,11 +67,14 @@ def test_every_byte_outside_the_blobs():
 
 
 def test_two_thousand_seeded_places():
-    """Any changed place is caught; inside a blob it is that blob that is named."""
+    """Any changed place is caught, in the record or section that it stands in."""
+    held = spans(DATA)
     for at in RNG.sample(range(len(DATA)), 2000):
         report = audit(flip(at), CHAN)
         assert report.exit_code in (3, 5)
         assert report.failure is not None
+        low, high = next(((low, high) for low, high, _ in held if low <= at < high), (0, 0))
+        assert report.failure.part in ("magic", "hash") or low <= report.failure.offset < high + 5, (at, report)
 
 
 def test_a_changed_blob_is_named_itself():
@@ -143,12 +148,38 @@ def test_another_channel_is_refused():
 
 
 def test_at_least():
-    """A note within the cut is covered; a newer one and one of another history are not."""
-    note = parse(ARCHIVE.of(NOTE)[0].fields[2])
-    assert audit(DATA, CHAN, note).exit_code == 0
-    for other in (Note(note.origin, note.size + 1, note.root), Note(note.origin, note.size, bytes(32)),
-                  Note("dcx1/other", note.size, note.root)):  # fmt: skip
-        assert audit(DATA, CHAN, other).failure.code == "AT_LEAST"
+    """A note of either log within the cut is covered; a newer one and one of another history or log are not."""
+    for which in (0, 1):
+        note = parse(ARCHIVE.of(NOTE)[which].fields[2])
+        assert audit(DATA, CHAN, note).exit_code == 0
+        assert audit(DATA, None, note).exit_code == 6
+        leaves = [leaf_hash(raw) for s in ARCHIVE.of(RECORDS) if s.fields[0] == "ab"[which] for raw in s.fields[3]]
+        for size in range(1, len(leaves)):
+            assert audit(DATA, CHAN, Note(note.origin, size, root_of(leaves[:size]))).exit_code == 0
+        for other in (
+            Note(note.origin, note.size + 1, note.root),
+            Note(note.origin, note.size, bytes(32)),
+            Note(note.origin, note.size - 1, note.root),
+            Note("dcx1/other", note.size, note.root),
+            Note(note.origin[:-1] + "1", 1, note.root),
+        ):
+            report = audit(DATA, CHAN, other)
+            assert (report.exit_code, report.failure and report.failure.code) == (5, "AT_LEAST")
+
+
+def test_what_it_is_complete_to():
+    """Sizes by party code, the older time of both cosignatures; nothing of it where the archive does not hold."""
+    report = audit(DATA, CHAN)
+    assert report.complete_to == {
+        "CN": parse(ARCHIVE.of(NOTE)[0].fields[2]).size,
+        "US": parse(ARCHIVE.of(NOTE)[1].fields[2]).size,
+    }
+    times = [
+        max(int.from_bytes(line.sig[:8]) for line in note.lines if line.name.endswith("/c"))
+        for note in (parse(s.fields[2]) for s in ARCHIVE.of(NOTE))
+    ]
+    assert report.cosigned_at == min(times)
+    assert audit(DATA[:-1] + bytes([DATA[-1] ^ 1]), CHAN).complete_to == {}
 
 
 def test_what_is_no_archive_is_unreadable():
