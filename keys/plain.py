@@ -21,6 +21,7 @@ LAST_TIME = 253_402_300_800_000  # the first ms after year 9999: no time in a me
 
 _ESCAPE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]")  # colours, cursor moves: nothing readable is in them
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_HALF = re.compile("[\ud800-\udfff]")
 _UNSEEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
@@ -31,6 +32,14 @@ def plain(text: str) -> str:
     """``text`` without control characters (line feeds stay) and with bidi and invisible characters as U+XXXX."""
     text = text.replace("\r\n", "\n").replace("\t", " ")
     return _UNSEEN.sub(lambda m: f"U+{ord(m[0]):04X}", _CONTROL.sub("", _ESCAPE.sub("", text)))
+
+
+def has_control(text: str) -> bool:
+    """Whether ``text`` has what a terminal obeys, or half a character: nothing that a person can mean to say.
+
+    Tabs and line feeds are none of it. What an eye does not see stays allowed: ``plain`` shows it as U+XXXX.
+    """
+    return bool(_CONTROL.search(text.replace("\r\n", "\n").replace("\t", " ")) or _HALF.search(text))
 
 
 def short(raw: bytes) -> str:

@@ -24,11 +24,23 @@ async def desk(ctx: Context, default_seat: str = "expert-1") -> AsyncIterator[Cl
     home = DeskHome(ctx.home)
     try:
         keys = unlock(home, ctx.seat or default_seat, ctx.passphrase_file)
+        if keys.sign.mode != home.founding.read_charter().mode:
+            raise Refused("MODE")
         async with Client(home, keys, node_url(home), clock=SystemClock(), random=os.urandom) as client:
             await client.sync()
+            _check_seat(client)
+            for problem in client.dropped:
+                ctx.terminal.problem(problem)
             yield client
     finally:
         home.close()
+
+
+def _check_seat(client: Client) -> None:
+    """``WrongUse`` SEAT_KEY for a key file under another seat's name: it would speak as someone else than was asked."""
+    member = client.view.fold.party(client.view.letter).members.get(client.keys.sign.kid)
+    if member is not None and member.seat != client.keys.seat:
+        raise WrongUse("SEAT_KEY", seat=client.keys.seat, found=member.seat)
 
 
 def unlock(home: DeskHome, seat: str, passphrase_file: Path | None) -> SeatKeys:
@@ -45,7 +57,7 @@ def unlock(home: DeskHome, seat: str, passphrase_file: Path | None) -> SeatKeys:
         passphrase = Passphrase(getpass.getpass(f"{seat}: "))
     by_suite = {key.public.suite: key for key in read_keys(path, passphrase)}
     if set(by_suite) != {SIGN, SEAL}:
-        raise Refused("KEY", why="suite", suite=seat)
+        raise WrongUse("SEAT_KEYS", path=path)
     return SeatKeys(seat, by_suite[SIGN], by_suite[SEAL])
 
 

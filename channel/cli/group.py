@@ -121,6 +121,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except Problem as e:
             return _tell(ctx.meta.get(GIVEN, {}), e)
+        except OSError as e:
+            if e.filename is None:  # not about a file: the end of a pipe, or a fault of ours
+                raise
+            return _tell(ctx.meta.get(GIVEN, {}), WrongUse("FILE", path=str(e.filename), why=e.strerror or "?"))
 
 
 def _tell(given: Mapping[str, Any], problem: Problem) -> int:

@@ -1,4 +1,4 @@
-"""``channel send``, ``inbox``, ``show``, ``ack``, ``log``: what an expert does with messages."""
+"""``channel send``, ``inbox``, ``show``, ``ack``: what an expert does with messages."""
 
 from __future__ import annotations
 
@@ -10,26 +10,30 @@ import click
 
 from channel.cli.desk import desk
 from channel.cli.group import Context, channel
-from channel.cli.present import as_item, find, header_view, payload_of
+from channel.cli.present import Names, as_item, author, find, header_view, payload_of, status, steps
+from channel.cli.times import moment, seconds
 from channel.client.client import Client, Draft
-from channel.protocol.people import Ack
 from channel.protocol.verdicts import MessageView
 from keys.errors import Malformed, NotDelivered, Refused, Unverified, WrongUse
-from keys.plain import plain, utc
+from keys.plain import has_control, plain, utc
+
+CODED = ("category", "origin", "intent", "control")
 
 
 @channel.command()
 @click.argument("text", nargs=-1, required=True)
-@click.option("--category", default="UNX", show_default=True)
-@click.option("--origin", default="UNK", show_default=True)
-@click.option("--intent", multiple=True, default=("UNK",), show_default=True)
-@click.option("--since", help="ms UTC; now / 默认为当前时间", type=int)
-@click.option("--control", default="K9", show_default=True)
-@click.option("--level", default="attention", show_default=True)
-@click.option("--case", "case_ref", help="Continue this case / 续报该事件")
+@click.option("--category", default="UNX", show_default=True, help="A code / 事件类别代码")
+@click.option("--origin", default="UNK", show_default=True, help="A code / 来源代码（非定性）")
+@click.option("--intent", multiple=True, default=("UNK",), show_default=True, help="Codes / 意图代码")
+@click.option("--since", default="now", show_default=True, help="2026-11-24 08:30 (UTC), 30m ago / 起始时间")
+@click.option("--control", default="K9", show_default=True, help="A code / 扩散与受控情况代码")
+@click.option("--level", default="attention", show_default=True, help="Of the case to open / 级别")
+@click.option("--case", "case_ref", metavar="REF", help="Continue this case / 续报该事件")
 @click.option("--lang-of-text", "text_lang", type=click.Choice(["en", "zh"]), help="Authentic language / 作准语言")
-@click.option("--wait", type=click.Choice(["logged", "delivered", "anchored", "read"]), default="delivered")
-@click.option("--timeout", "within", default="30s", show_default=True)
+@click.option(
+    "--wait", type=click.Choice(["logged", "delivered", "anchored", "read"]), default="delivered", show_default=True
+)
+@click.option("--timeout", "within", default="30s", show_default=True, help="How long to wait / 等待时间")
 @click.option("--stale-ok", is_flag=True, help="Send though the other side was not heard of lately / 仍然发送")
 @click.pass_obj
 def send(ctx: Context, /, **options: Any) -> None:
@@ -38,21 +42,47 @@ def send(ctx: Context, /, **options: Any) -> None:
 
 
 async def _send(ctx: Context, options: dict[str, Any]) -> None:
-    lines = [t for text in options["text"] for t in (_input_lines() if text == "-" else [text])]
-    within = _seconds(options["within"])
+    within = seconds(options["within"])
+    lines = [_sayable(t) for text in options["text"] for t in (_input_lines() if text == "-" else [text])]
+    if not lines:
+        raise WrongUse("NOTHING_TO_SEND")
     async with desk(ctx) as client:
+        _check_codes(ctx, client, options)
         age = client.view.age(client.clock.now())
         if age > client.view.stale_after() and not options["stale_ok"]:
-            _ask_stale(ctx, f"{age} s")
+            _ask_stale(ctx, age)
         case = None if options["case_ref"] is None else find(client, options["case_ref"])
         for line in lines:
             sent = await client.send(_draft(client, line, case, options))
             case = case or sent
             message = await _wait(client, sent, options["wait"], within)
-            view = header_view(client, message)
-            state = client.view.state(message.verdict.letter, message.verdict.index)
-            ctx.terminal.say("cli.sent", number=view.number, state=ctx.terminal.texts.say(f"state.{state}"))
+            told = status(client, message, ctx.terminal.texts)
+            ctx.terminal.say("cli.sent", number=message.verdict.number, state=told)
             ctx.terminal.item(as_item(client, message))
+
+
+def _sayable(text: str) -> str:
+    """The text, if it has nothing that only a terminal reads; ``WrongUse`` CONTROL_CHARACTERS."""
+    if has_control(text):
+        raise WrongUse("CONTROL_CHARACTERS")
+    return text
+
+
+def _check_codes(ctx: Context, client: Client, options: dict[str, Any]) -> None:
+    """``WrongUse`` CODE with every code that an option takes, before anything is sealed."""
+    files, lang = client.book().files, ctx.terminal.lang
+    lists = {name: {code: word.text(lang) for code, word in files.lists[name].codes.items()} for name in CODED}
+    switched_on = client.view.fold.policy(client.view.letter).categories
+    lists["category"] = {code: word for code, word in lists["category"].items() if code in switched_on}
+    lists["level"] = {code: level.text(lang) for code, level in files.levels.items()}
+    for name, codes in lists.items():
+        for given in options[name] if name == "intent" else (options[name],):
+            if given not in codes:
+                raise WrongUse("CODE", option=f"--{name}", given=given, codes=_told(codes, lang))
+
+
+def _told(codes: dict[str, str], lang: str) -> str:
+    return ("；" if lang == "zh" else "; ").join(f"{code} {word}" for code, word in codes.items())
 
 
 def _draft(client: Client, line: str, case: MessageView | None, options: dict[str, Any]) -> Draft:
@@ -65,7 +95,7 @@ def _draft(client: Client, line: str, case: MessageView | None, options: dict[st
         "category": options["category"],
         "origin": options["origin"],
         "intent": list(options["intent"]),
-        "since": options["since"] or client.clock.now(),
+        "since": moment(options["since"], client.clock.now()),
         "control": options["control"],
         "line": line,
     }
@@ -76,8 +106,6 @@ async def _wait(client: Client, sent: MessageView, state: Any, within: float) ->
     try:
         return await client.wait(sent.ph, state, within)
     except NotDelivered:
-        if state == "logged":
-            raise
         raise NotDelivered("NOT_YET", number=sent.verdict.number, state=state, seconds=int(within)) from None
 
 
@@ -90,19 +118,18 @@ def inbox(ctx: Context) -> None:
 
 async def _inbox(ctx: Context) -> None:
     async with desk(ctx) as client:
-        say = ctx.terminal.texts.say
-        rows = []
-        for message in client.messages():
+        terminal, names = ctx.terminal, Names(client, ctx.terminal.texts)
+        messages = client.messages()
+        for message in messages:
             item = as_item(client, message)
-            ctx.terminal.item(item)
-            acks = ", ".join(say(f"state.{step.replace('-', '_')}") for step in item["acks"])
-            state = say(f"state.{item['state']}")
-            line = plain(str(item["body"].get("line", ""))) if item["body"] else say("cli.sealed")
-            standing = say(f"code.standing.{item['standing']}")
-            seat = f"{item['seat']} ({standing})"
-            rows.append((item["number"], item["format"], utc(item["ts"]), seat, f"{state} {acks}".strip(), line))
-        heads = [say(f"show.{h}") for h in ("number", "format", "time", "seat", "status", "message")]
-        ctx.terminal.table(heads, rows)
+            terminal.item(item)
+            who = names.speaker(message.verdict.letter, author(message))
+            terminal.block(f"{item['number']}  {item['format']}  {utc(item['ts'])}  ", who)
+            terminal.block("    ", status(client, message, terminal.texts))
+            body = item["body"]
+            terminal.block("    ", plain(str(body.get("line", ""))) if body else terminal.texts.say("cli.sealed"))
+        if not messages:
+            terminal.say("show.empty")
 
 
 @channel.command()
@@ -117,7 +144,7 @@ async def _show(ctx: Context, ref: str) -> None:
     async with desk(ctx) as client:
         message = find(client, ref)
         opened = client.open(message)
-        view = header_view(client, message)
+        view = header_view(client, message, ctx.terminal.texts)
         ctx.terminal.lines(client.book().render(payload_of(message).fmt, view, opened.body, ctx.terminal.lang))
         ctx.terminal.item(as_item(client, message))
 
@@ -130,69 +157,56 @@ async def _show(ctx: Context, ref: str) -> None:
     show_default=True,
     type=click.Choice(["read", "engaged", "informed", "not-engaging", "no-comment", "undecryptable"]),
 )
-@click.option("--next", "next_", type=int, help="ms UTC; with not-engaging / 下次联系时间")
+@click.option("--next", "next_", metavar="TIME", help="With not-engaging: when again / 下次联系时间")
 @click.pass_obj
-def ack(ctx: Context, ref: str, step: Any, next_: int | None) -> None:
+def ack(ctx: Context, ref: str, step: Any, next_: str | None) -> None:
     """Sign a step of receipt for a message of the other side / 收悉."""
     asyncio.run(_ack(ctx, ref, step, next_))
 
 
-async def _ack(ctx: Context, ref: str, step: Any, next_: int | None) -> None:
+async def _ack(ctx: Context, ref: str, step: Any, next_: str | None) -> None:
+    if next_ is not None and step != "not-engaging":
+        raise WrongUse("NEXT_ALONE")
     async with desk(ctx) as client:
         message = find(client, ref)
-        why = None
-        try:
-            client.open(message)
-        except (Refused, Unverified, Malformed) as e:
-            if step != "undecryptable":
-                raise
-            why = e.code
-        if step == "undecryptable" and why is None:
-            raise WrongUse("OPENS", number=message.verdict.number)
-        await client.ack(message, step, why, next_)
-        name = ctx.terminal.texts.say(f"state.{step.replace('-', '_')}")
-        ctx.terminal.say("cli.acked", number=message.verdict.number, step=name)
-        ctx.terminal.item(as_item(client, client.find(message.ph)))
+        number = message.verdict.number
+        if message.verdict.letter == client.view.letter:
+            raise Refused("OWN_MESSAGE", number=number)
+        at = None if next_ is None else moment(next_, client.clock.now())
+        why = _why_unopened(client, message, step)
+        said = ctx.terminal.texts.say(f"state.{step.replace('-', '_')}")
+        if at is None and _signed_before(client, message, step):
+            ctx.terminal.say("cli.acked_before", number=number, step=said)
+        else:
+            await client.ack(message, step, why, at)
+            message = client.find(message.ph)
+            ctx.terminal.say("cli.acked", number=number, step=said)
+        ctx.terminal.item(as_item(client, message))
 
 
-@channel.command()
-@click.pass_obj
-def log(ctx: Context) -> None:
-    """List the records of both logs with their verdicts / 记录."""
-    asyncio.run(_log(ctx))
+def _why_unopened(client: Client, message: MessageView, step: str) -> str | None:
+    """What the opening fails with where that is what is to be signed; a person acknowledges only what opens."""
+    try:
+        client.open(message)
+    except (Refused, Unverified, Malformed) as e:
+        if step != "undecryptable":
+            raise
+        return str(e.values["why"]) if e.code == "UNOPENED" else e.code
+    if step == "undecryptable":
+        raise WrongUse("OPENS", number=message.verdict.number)
+    return None
 
 
-async def _log(ctx: Context) -> None:
-    async with desk(ctx) as client:
-        say = ctx.terminal.texts.say
-        rows = []
-        for v in client.view.fold.display():
-            code = client.view.fold.party(v.letter).code
-            t, ts = (v.record.t, v.record.ts) if v.record else ("?", 0)
-            state = client.view.state(v.letter, v.index)
-            who = ", ".join(s.seat for s in v.signers)
-            step = v.doc.step if isinstance(v.doc, Ack) else ""
-            ctx.terminal.item({"record": f"{code}:{v.index}", "t": t, "ts": ts, "state": state, "reason": v.reason,
-                               "number": v.number, "signers": [s.seat for s in v.signers]})  # fmt: skip
-            verdict = say("state.refused", reason=say(f"refused.{v.reason}")) if v.reason else say(f"state.{state}")
-            rows.append((f"{code}:{v.index}", utc(ts), t, who, f"{v.number} {step}".strip(), verdict))
-        heads = [say(f"show.{h}") for h in ("record", "time", "kind", "seat", "number", "status")]
-        ctx.terminal.table(heads, rows)
+def _signed_before(client: Client, message: MessageView, step: str) -> bool:
+    mine = (a for a in message.acks if any(s.kid == client.keys.sign.kid for s in a.signers))
+    return any(a.doc.step == step for a in mine) and step in steps(message)
 
 
-def _ask_stale(ctx: Context, age: str) -> None:
-    if not sys.stdin.isatty() or not click.confirm(ctx.terminal.texts.say("channel.stale_ask", age=age)):
-        raise Refused("STALE_LINK", age=age)
+def _ask_stale(ctx: Context, age: int) -> None:
+    said = ctx.terminal.texts.duration(age)
+    if not sys.stdin.isatty() or not click.confirm(ctx.terminal.texts.say("channel.stale_ask", age=said)):
+        raise Refused("STALE_LINK", age=f"{age} s")
 
 
 def _input_lines() -> list[str]:
-    return [line.rstrip("\n") for line in sys.stdin if line.strip()]
-
-
-def _seconds(text: str) -> float:
-    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-    unit = next((u for u in units if text.endswith(u)), "")
-    try:
-        return float(text.removesuffix(unit)) * units.get(unit, 1.0)
-    except ValueError as e:
-        raise WrongUse("DURATION", text=text) from e
+    return [line.rstrip("\r\n") for line in sys.stdin if line.strip()]

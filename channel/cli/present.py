@@ -1,28 +1,89 @@
-"""Messages as a person sees them: who speaks and for whom, how far it came, what is open."""
+"""Messages as a person sees them: who speaks and for whom, how far it came, what is open. Names in one language.
+
+Names come from the rosters in force now; whoever left them keeps the id that stands in the record.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from msgspec import UNSET
+
 from channel.client.client import Client
+from channel.i18n import LANGUAGES, Texts
 from channel.protocol.formats import HeaderView
 from channel.protocol.header import Payload
 from channel.protocol.people import Ack
-from channel.protocol.verdicts import MessageView
+from channel.protocol.verdicts import MessageView, PartyView, Signer
 from keys.errors import Malformed, Refused, Unverified, WrongUse
+from keys.plain import short
+
+SHORT_ID = 4  # characters of a payload hash that a person has to give at least
 
 
-def header_view(client: Client, message: MessageView) -> HeaderView:
-    """The header with its names resolved from the roster at the message's place."""
-    payload = payload_of(message)
-    signer = next(s for s in message.verdict.signers if s.kid == payload.from_)
-    party = client.view.fold.party(message.verdict.letter)
-    case = client.view.fold.find(payload.case) if isinstance(payload.case, bytes) else None
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What persons, seats, keys and messages are called in the terminal's language."""
+
+    client: Client
+    texts: Texts
+
+    def person(self, letter: str, id_: str) -> str:
+        """A person of a party."""
+        return self._pick(self._party(letter).persons, id_)
+
+    def seat(self, letter: str, id_: str) -> str:
+        """A seat of a party."""
+        return self._pick(self._party(letter).seats, id_)
+
+    def standing(self, code: str) -> str:
+        """For whom somebody speaks, in the glossary's words."""
+        return self.texts.say(f"code.standing.{code}")
+
+    def post(self, letter: str, id_: str) -> str:
+        """A seat with its party, as one word for "who": "US Expert 1"."""
+        return f"{self._party(letter).code} {self.seat(letter, id_)}"
+
+    def speaker(self, letter: str, signer: Signer) -> str:
+        """Person, seat and standing of whoever signed."""
+        comma, (start, end) = ("，", "（）") if self.texts.lang == "zh" else (", ", ("(", ")"))
+        who = f"{self.person(letter, signer.person)}{comma}{self.seat(letter, signer.seat)}"
+        return f"{who}{'' if self.texts.lang == 'zh' else ' '}{start}{self.standing(signer.standing)}{end}"
+
+    def keys(self) -> dict[bytes, str]:
+        """Every current key id, of signing and of sealing, to its seat; parties and seats in the rosters' order."""
+        found = {}
+        for letter in ("a", "b"):
+            party = self._party(letter)
+            order = {seat.id: at for at, seat in enumerate(party.roster.seats)}
+            for kid, member in sorted(party.members.items(), key=lambda item: order.get(item[1].seat, 0)):
+                found[kid] = self.post(letter, member.seat)
+        return found
+
+    def messages(self) -> dict[bytes, str]:
+        """Every message by its payload hash."""
+        return {m.ph: m.verdict.number for m in self.client.messages()}
+
+    def _party(self, letter: str) -> PartyView:
+        return self.client.view.fold.party(letter)
+
+    def _pick(self, names: Mapping[str, tuple[str, str]], id_: str) -> str:
+        return names[id_][LANGUAGES.index(self.texts.lang)] if id_ in names else id_
+
+
+def header_view(client: Client, message: MessageView, texts: Texts) -> HeaderView:
+    """The header with everything named that ids stand for."""
+    payload, names = payload_of(message), Names(client, texts)
+    signer, letter = author(message), message.verdict.letter
+    keys, messages = names.keys(), names.messages()
+    due = {name: _after(message.receipt_time, at) for name, at in message.deadlines.items()}
     return HeaderView(
         number=message.verdict.number,
-        party=party.code,
-        seat=signer.seat,
-        person=signer.person,
+        party=client.view.fold.party(letter).code,
+        seat=names.seat(letter, signer.seat),
+        person=names.person(letter, signer.person),
         role=signer.role,
         standing=signer.standing,
         level=payload.level,
@@ -30,14 +91,28 @@ def header_view(client: Client, message: MessageView) -> HeaderView:
         ts=payload.ts,
         lang=payload.lang,
         mode="actual" if client.view.charter.mode == 1 else "exercise",
-        case=case.verdict.number if case else None,
+        case=messages.get(payload.case) if isinstance(payload.case, bytes) else None,
         status=payload.status,
-        tlp=payload.tlp if isinstance(payload.tlp, str) else None,
-        pap=payload.pap if isinstance(payload.pap, str) else None,
+        tlp=None if payload.tlp is UNSET else payload.tlp,
+        pap=None if payload.pap is UNSET else payload.pap,
         played=signer.played,
+        to=tuple(name for kid, name in keys.items() if kid in payload.to)
+        + tuple(short(kid) for kid in payload.to if kid not in keys),
+        refs=tuple(messages.get(ref, short(ref)) for ref in _listed(payload.refs)),
+        cosign=tuple(keys.get(kid, short(kid)) for kid in _listed(payload.cosign)),
+        single=payload.single is True,
+        ack_by=due.get("read") or _set(payload.ack_by),
+        reply_by=due.get("reply") or _set(payload.reply_by),
         logged=message.verdict.record.ts if message.verdict.record else None,
         received=message.receipt_time,
+        names={**keys, **messages},
     )
+
+
+def author(message: MessageView) -> Signer:
+    """Whoever the message is from; the others that signed stand in ``cosign``."""
+    payload = payload_of(message)
+    return next(s for s in message.verdict.signers if s.kid == payload.from_)
 
 
 def payload_of(message: MessageView) -> Payload:
@@ -48,20 +123,34 @@ def payload_of(message: MessageView) -> Payload:
     return doc
 
 
+def steps(message: MessageView) -> list[str]:
+    """The steps of receipt that people have signed, each once, in their order."""
+    return list(dict.fromkeys(a.doc.step for a in message.acks if isinstance(a.doc, Ack)))
+
+
+def status(client: Client, message: MessageView, texts: Texts) -> str:
+    """How far a message came: by machine, then by people."""
+    state = client.view.state(message.verdict.letter, message.verdict.index)
+    said = [state, *(step.replace("-", "_") for step in steps(message))]
+    return ("；" if texts.lang == "zh" else "; ").join(texts.say(f"state.{each}") for each in said)
+
+
 def as_item(client: Client, message: MessageView) -> dict[str, Any]:
-    """A message as one JSON object; its text where this person may read it."""
-    view = header_view(client, message)
+    """A message as one JSON object, ids and codes as they are signed; its text where this person may read it."""
+    signer, payload = author(message), payload_of(message)
+    code = client.view.fold.party(message.verdict.letter).code
     item: dict[str, Any] = {
-        "number": view.number,
-        "record": f"{view.party}:{message.verdict.index}",
-        "person": view.person,
-        "seat": view.seat,
-        "standing": view.standing,
-        "format": payload_of(message).fmt,
-        "level": view.level,
-        "ts": view.ts,
+        "number": message.verdict.number,
+        "record": f"{code}:{message.verdict.index}",
+        "person": signer.person,
+        "seat": signer.seat,
+        "standing": signer.standing,
+        "format": payload.fmt,
+        "level": payload.level,
+        "ts": payload.ts,
+        "case": payload.case if isinstance(payload.case, bytes) else None,
         "state": client.view.state(message.verdict.letter, message.verdict.index),
-        "acks": [a.doc.step for a in message.acks if isinstance(a.doc, Ack)],
+        "acks": steps(message),
         "ph": message.ph,
     }
     try:
@@ -72,19 +161,34 @@ def as_item(client: Client, message: MessageView) -> dict[str, Any]:
 
 
 def find(client: Client, ref: str) -> MessageView:
-    """The message of a REF: ``last``, a number, a record (``US:12``), or the beginning of its payload hash."""
+    """The message of a REF: ``last``, a number, a record (``US:12``), or the beginning of its payload hash.
+
+    ``WrongUse`` NO_MESSAGE where there is none, AMBIGUOUS where several begin so.
+    """
     messages = client.messages()
     if ref == "last":
         chosen = messages[-1:]
     elif ":" in ref:
-        code, _, index = ref.partition(":")
+        code, _, index = ref.upper().partition(":")
         letters = {client.view.fold.party(x).code: x for x in ("a", "b")}
-        chosen = [
-            m for m in messages if m.verdict.letter == letters.get(code.upper()) and str(m.verdict.index) == index
-        ]
+        chosen = [m for m in messages if m.verdict.letter == letters.get(code) and str(m.verdict.index) == index]
     else:
         chosen = [m for m in messages if m.verdict.number == ref.upper()]
-        chosen = chosen or [m for m in messages if len(ref) >= 4 and m.ph.hex().startswith(ref.lower())]
-    if len(chosen) != 1:
+        chosen = chosen or [m for m in messages if len(ref) >= SHORT_ID and m.ph.hex().startswith(ref.lower())]
+    if not chosen:
         raise WrongUse("NO_MESSAGE", ref=ref)
+    if len(chosen) > 1:
+        raise WrongUse("AMBIGUOUS", ref=ref, numbers=[m.verdict.number for m in chosen])
     return chosen[0]
+
+
+def _after(receipt: int | None, at: int | None) -> int | None:
+    return None if receipt is None or at is None else (at - receipt) // 1000
+
+
+def _listed(value: Any) -> tuple[bytes, ...]:
+    return () if value is UNSET else tuple(value)
+
+
+def _set(value: Any) -> int | None:
+    return None if value is UNSET else int(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,7 +13,8 @@ from channel.cli.group import Context, channel
 from channel.client.wire import Wire
 from channel.clock import SystemClock
 from channel.node.app import run_node
-from keys.errors import Unavailable
+from channel.node.config import read_config
+from keys.errors import Unavailable, WrongUse
 
 
 @channel.group()
@@ -24,20 +26,27 @@ def node() -> None:
 @click.pass_obj
 def run(ctx: Context) -> None:
     """Run the node of a home until it is told to stop / 运行节点."""
-    asyncio.run(run_node(ctx.home, SystemClock()))
+    asyncio.run(run_node(_node_home(ctx), SystemClock()))
 
 
 @node.command()
 @click.pass_obj
 def status(ctx: Context) -> None:
     """Show what state the node is in / 显示节点状态."""
-    path = ctx.home / "run.json"
+    home = _node_home(ctx)
+    path = home / "run.json"
     if not path.exists():
-        raise Unavailable("NODE_NOT_RUNNING", home=str(ctx.home))
+        raise Unavailable("NODE_NOT_RUNNING", home=str(home))
     run_file: dict[str, Any] = json.loads(path.read_text())
-    health = asyncio.run(_health(run_file["desk_url"], (ctx.home / "tls-cert.pem").read_text()))
+    health = asyncio.run(_health(run_file["desk_url"], read_config(home / "node.toml").tls_cert.read_text()))
     ctx.terminal.say("cli.node_state", party=health["party"], state=health["state"], version=health["version"])
     ctx.terminal.item({**health, "pid": run_file["pid"]})
+
+
+def _node_home(ctx: Context) -> Path:
+    if not (ctx.home / "node.toml").exists():
+        raise WrongUse("NO_NODE_HOME", path=str(ctx.home))
+    return ctx.home
 
 
 async def _health(url: str, cert: str) -> dict[str, Any]:

@@ -7,14 +7,12 @@ the user's language. Text of the other side is made plain before it gets here.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from channel.i18n import Texts
 from keys.errors import Problem
@@ -27,8 +25,8 @@ class Terminal:
     def __init__(self, lang: str, *, as_json: bool) -> None:
         self.lang, self.as_json = lang, as_json
         self.texts = Texts(lang)
-        self._console = Console(highlight=False, soft_wrap=True)
         self._left, self._width = "", 40
+        self._cells: list[int] = []
 
     def say(self, id_: str, **values: object) -> None:
         """One sentence of the texts."""
@@ -49,19 +47,28 @@ class Terminal:
         if self.as_json:
             print(json.dumps(value, ensure_ascii=False, default=_plain), flush=True)
 
-    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """A table. Left out with ``--json``."""
-        if self.as_json:
-            return
-        table = Table(*heads, box=None, pad_edge=False, header_style="bold")
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table; a last column that is too long for the terminal goes on below itself. Left out with ``--json``."""
+        self._cells = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
+        self.rows([heads])
+        self.rows(rows)
+
+    def rows(self, rows: Iterable[Sequence[str]]) -> None:
+        """Further rows of the table before."""
         for row in rows:
-            table.add_row(*(escape(cell) for cell in row))
-        self._console.print(table)
+            cells = [_filled(plain(cell), width) for cell, width in zip(row, self._cells, strict=True)]
+            self.block("  ".join([*cells[:-1], ""]), plain(row[-1]))
+
+    def block(self, start: str, text: str) -> None:
+        """A line that begins with ``start``; what is too long for the terminal goes on below, behind as many blanks."""
+        indent = cell_len(start)
+        for i, part in enumerate(_wrapped(text, max(20, _width() - indent))):
+            self.line(((" " * indent if i else start) + part).rstrip())
 
     def columns(self, left: str, right: str) -> None:
         """The head of two columns, one for each party; ``row`` fills them."""
         self._left = left
-        self._width = max(30, (self._console.width - 3) // 2)
+        self._width = max(30, (shutil.get_terminal_size().columns - 3) // 2)
         self.line(f"{left:<{self._width}} │ {right}")
         self.line("─" * self._width + "─┼─" + "─" * self._width)
 
@@ -69,9 +76,7 @@ class Terminal:
         """One thing that a party's desk shows, in its column."""
         for part in _wrapped(plain(text), self._width):
             blank = " " * self._width
-            self.line(
-                f"{part}{blank[: self._width - cell_len(part)]} │" if party == self._left else f"{blank} │ {part}"
-            )
+            self.line(f"{_filled(part, self._width)} │" if party == self._left else f"{blank} │ {part}")
 
     def problem(self, problem: Problem) -> None:
         """What happened and what to do, on stderr."""
@@ -82,10 +87,22 @@ class Terminal:
             print(f"{what}\n{do}  ({problem.code})" if do else f"{what}  ({problem.code})", file=sys.stderr)
 
 
+def _width() -> int:
+    """The terminal's width in cells; without a terminal (a pipe, a file) nothing is cut into lines."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 1_000_000
+
+
+def _filled(text: str, width: int) -> str:
+    return text + " " * (width - cell_len(text))
+
+
 def _wrapped(text: str, width: int) -> list[str]:
     """Lines of at most ``width`` cells; a Chinese character takes two."""
+    text = text.replace("\n", " ")
+    if cell_len(text) <= width:
+        return [text]
     lines, line = [], ""
-    for char in text.replace("\n", " "):
+    for char in text:
         if cell_len(line + char) > width:
             cut = line.rfind(" ") + 1
             keep, line = (line[:cut], line[cut:]) if cut > width // 2 else (line, "")

@@ -30,7 +30,7 @@ from channel.protocol.people import Ack, AckStep
 from channel.protocol.record import NOTHING_SEEN, Record
 from channel.protocol.verdicts import MessageView
 from keys.envelope import Envelope, join, media_type, pae, sign
-from keys.errors import NotDelivered, Refused, Unavailable, Unverified, WrongUse
+from keys.errors import NotDelivered, Problem, Refused, Unavailable, Unverified, WrongUse
 from keys.identity import PrivateKey
 from keys.shapes import ZERO, Language
 
@@ -69,6 +69,8 @@ class Client:
         self.home, self.keys, self.clock, self._random = home, keys, clock, random
         self.view = View(home)
         self.wire = Wire(url, home.node_cert, self.view.chan)
+        self.dropped: list[Problem] = []
+        """What was kept to be sent, and then was refused: it will never be sent, and a person has to be told."""
 
     async def __aenter__(self) -> Self:
         await self.wire.__aenter__()
@@ -177,7 +179,7 @@ class Client:
         """The body of a message that is sealed to this person, checked in the order of protocol 11.2."""
         payload, blob = message.verdict.doc, self.home.blob(_payload(message).blob)
         if not isinstance(payload, Payload) or blob is None:
-            raise Unverified("OPEN", why="BLOB")
+            raise Unverified("UNOPENED", why="BLOB")
         if self.keys.seal.kid not in payload.to:
             raise Refused("NOT_ADDRESSED", seat=self.keys.seat)
         opened = open_message(payload, blob, self.keys.seal, self.view.charter.mode)
@@ -249,7 +251,13 @@ class Client:
         at = next((v.index for v in self.view.fold.display() if v.letter == self.view.letter
                    and v.envelope is not None and v.envelope.hash == ph), None)  # fmt: skip
         if at is None:
-            await self.wire.submit(t, env, blobs)
+            try:
+                await self.wire.submit(t, env, blobs)
+            except Refused as e:
+                if isinstance(e, Unavailable):
+                    raise
+                self.home.delivered(ph)
+                self.dropped.append(Refused("DROPPED", ph=ph, t=t, reason=e.code))
         elif at < copy.delivered:
             self.home.delivered(ph)
 

@@ -87,7 +87,7 @@ def seal(
 
 
 def open_message(payload: Payload, blob: bytes, key: PrivateKey, mode: int) -> Opened:
-    """The body, opened with a recipient's seal key; ``Unverified`` OPEN with the first check that fails."""
+    """The body, opened with a recipient's seal key; ``Unverified`` UNOPENED with the first check that fails."""
     ct, wraps = _read_blob(payload, blob)
     if tuple(kid for kid, _ in wraps) != payload.to or key.mode != mode or key.kid not in payload.to:
         _fail("WRAPS")
@@ -141,7 +141,7 @@ def _open(payload: Payload, ct: bytes, hh: bytes, cek: bytes) -> Opened:
         inner = unpack(pt[4 : 4 + length], dict)
         body, salts = inner.pop("body"), inner.pop("salts")
     except (Malformed, KeyError) as e:
-        raise Unverified("OPEN", why="INNER") from e
+        raise Unverified("UNOPENED", why="INNER") from e
     names = {"chan": payload.chan, "from": payload.from_, "mid": payload.mid, "to": list(payload.to)}
     if inner != names or not isinstance(body, dict) or not isinstance(salts, dict):
         _fail("NAMES")
@@ -158,7 +158,7 @@ def _read_blob(payload: Payload, blob: bytes) -> tuple[bytes, tuple[tuple[bytes,
     try:
         ct, wraps = unpack(blob, _BLOB)
     except Malformed as e:
-        raise Unverified("OPEN", why="BLOB") from e
+        raise Unverified("UNOPENED", why="BLOB") from e
     return ct, wraps
 
 
@@ -181,4 +181,4 @@ def _info(hh: bytes, kid: bytes) -> bytes:
 
 
 def _fail(why: str) -> Never:
-    raise Unverified("OPEN", why=why)
+    raise Unverified("UNOPENED", why=why)

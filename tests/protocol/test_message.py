@@ -43,7 +43,7 @@ def sealed(head: Header | None = None, body: dict[str, object] | None = None, ce
 def why(payload, blob, key=READERS[0], mode=2) -> str:
     with pytest.raises(Unverified) as caught:
         open_message(payload, blob, key, mode)
-    assert caught.value.code == "OPEN"
+    assert caught.value.code == "UNOPENED"
     return caught.value.values["why"]
 
 
