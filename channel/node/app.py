@@ -32,6 +32,7 @@ from channel.node.courier import Courier, Line
 from channel.node.intake import Intake
 from channel.node.listener import Listener, Receiver
 from channel.node.recovering import Recovering
+from channel.node.refusals import Refusals
 from channel.node.requests import Connection, problems_answered
 from channel.node.sessions import Sessions
 from channel.node.signer import Signer
@@ -140,7 +141,7 @@ async def serving(
         _write_run(home / "run.json", node, stack)
         for part in parts:
             recovering = Recovering(
-                part.station, part.line, journal, part.founding, part.shared, part.side, clock,
+                part.station, part.line, journal, part.founding, part.shared, part.side, part.refusals, clock,
                 confirm_clock=confirm_clock or config.confirm_clock, without_peer=without_peer or config.without_peer,
             )  # fmt: skip
             for loop in part.loops(recovering):
@@ -163,6 +164,7 @@ class Part:
     line: Line
     courier: Courier
     speaker: Speaker
+    refusals: Refusals
     desk: Desk
     known: dict[bytes, int]
     ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -277,12 +279,12 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
     line = Line(block.peer_urls, context, peer_cert, block.link_rate, clock)
     stack.push_async_callback(line.close)
     courier = Courier(station, line, clock, make_anchor, shared.look_again)
-    known: dict[bytes, int] = {}
+    refusals, known = Refusals(config.path.parent, founding.chan), dict[bytes, int]()
     intake = Intake(station, shared, side_writer, known.get)
     sessions = Sessions(founding.chan, charter.mode, tls.fingerprint(certificate), station.member_keys)
     return Part(
-        station, founding, peer_cert, shared, side_writer, Receiver(station, shared, partial(step, "cosigner")), line, courier,
-        Speaker(station, shared, side_writer, clock, secrets.token_bytes),
+        station, founding, peer_cert, shared, side_writer, Receiver(station, shared, refusals, partial(step, "cosigner")),
+        line, courier, Speaker(station, shared, side_writer, clock, secrets.token_bytes), refusals,
         Desk(station, sessions, intake, side_writer, courier), known,
     )  # fmt: skip
 

@@ -19,14 +19,13 @@ from aiohttp import web
 from channel.log.log import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Appended, Entry
 from channel.node import requests
 from channel.node.intake import Rate, is_urgent
+from channel.node.refusals import Refusals, keep_evidence
 from channel.node.requests import answer, answer_raw, hex_bytes, number, read_body
 from channel.node.state import WRITING, Fatal, State
 from channel.node.tls import check_pin
-from channel.node.writer import Pending
 from channel.protocol import append, merkle
 from channel.protocol import note as notes
 from channel.protocol.record import try_read
-from keys.codec import pack
 from keys.errors import Malformed, Problem, Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -42,17 +41,19 @@ CONCURRENT = 8
 class Receiver:
     """Takes the peer's log for one channel."""
 
-    def __init__(self, station: Station, shared: Writer, testing_step: Callable[[str], None]) -> None:
-        self._station, self._shared, self._step = station, shared, testing_step
+    def __init__(
+        self, station: Station, shared: Writer, refusals: Refusals, testing_step: Callable[[str], None]
+    ) -> None:
+        self._station, self._shared, self._refusals, self._step = station, shared, refusals, testing_step
         self._lock = asyncio.Lock()
 
     async def receive(self, raw: bytes) -> append.Outcome | tuple[append.Outcome, bytes]:
         """What the request is; for an accepted one with the answer's signature lines."""
         station = self._station
-        if station.state is State.FROZEN_PEER:
-            raise Refused("FROZEN")
-        station.check_writing()
         async with self._lock:
+            if station.state is State.FROZEN_PEER:
+                raise Refused("FROZEN")
+            station.check_writing()
             head = station.signer.head(station.origins.peer)
             held = station.newest[station.other]
             outcome = append.receive(
@@ -71,8 +72,8 @@ class Receiver:
                         return outcome, await self._cosign(note, anchor=anchor)
             except Problem as e:
                 raise e if isinstance(e, Fatal) else Fatal("COMMIT", why=e.code, log=station.mirror.name) from e
-            if isinstance(outcome, append.Unprocessable422) and outcome.freeze:
-                await self._freeze(outcome)
+            if isinstance(outcome, append.Unprocessable422):
+                await self._keep(raw, outcome)
             return outcome
 
     async def _stored(self, raw: bytes) -> frozenset[bytes]:
@@ -115,13 +116,17 @@ class Receiver:
         station.telemetry.cosigned.inc()
         return notes.encode_lines(lines)
 
-    async def _freeze(self, outcome: append.Unprocessable422) -> None:
-        """Two histories of one log: stop cosigning, keep the proof in the own log, let people see it."""
+    async def _keep(self, raw: bytes, outcome: append.Unprocessable422) -> None:
+        """What the peer signed and what does not fit. Two histories: stop cosigning first, then keep the proof."""
         station = self._station
+        digest, new = self._refusals.keep("fork" if outcome.freeze else "append", raw)
+        if new:
+            station.alarms.add(outcome.why, digest)
+        if outcome.freeze:
+            station.move(State.FROZEN_PEER)
         if outcome.evidence is not None:
-            await self._shared.append(Pending("node.evidence", pack(outcome.evidence)))
-        station.alarms.add("FORK")
-        station.move(State.FROZEN_PEER)
+            await keep_evidence(outcome.evidence, self._refusals, self._shared, station.alarms)
+        station.wake()
 
 
 class Listener:

@@ -23,6 +23,7 @@ from channel.node import gaps
 from channel.node.courier import backoff
 from channel.node.intake import SHARED, SIDE
 from channel.node.listener import blobs_of
+from channel.node.refusals import freezes
 from channel.node.state import Fatal, State
 from channel.node.writer import Pending
 from channel.protocol import merkle
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from channel.log.journal import Journal
     from channel.log.log import Log
     from channel.node.courier import Line
+    from channel.node.refusals import Refusals
     from channel.node.station import Station
     from channel.node.writer import Writer
     from channel.protocol.founding import Founding
@@ -61,10 +63,11 @@ class Recovering:
 
     def __init__(
         self, station: Station, line: Line, journal: Journal, founding: Founding, shared: Writer, side: Writer,
-        clock: Clock, *, confirm_clock: bool, without_peer: bool,
+        refusals: Refusals, clock: Clock, *, confirm_clock: bool, without_peer: bool,
     ) -> None:  # fmt: skip
         self._station, self._line, self._journal, self._founding = station, line, journal, founding
-        self._shared, self._side, self._clock = shared, side, clock
+        self._shared, self._side, self._refusals, self._clock = shared, side, refusals, clock
+        self._forked = False
         self._confirm_clock, self._without_peer = confirm_clock, without_peer
 
     async def run(self) -> Literal["start", "confirmed"]:
@@ -84,6 +87,8 @@ class Recovering:
         await self._sign_again()
         confirmed = await self._check_clock(status)
         station.move(State.ACTIVE)
+        if self._forked or self._refusals.forked():
+            station.move(State.FROZEN_PEER)  # only both authorities end it, and a restart is none of them
         await self._name_lost_places()
         await self._open()
         return "confirmed" if confirmed else "start"
@@ -237,6 +242,7 @@ class Recovering:
                 records = await log.records(lo, min(sizes[letter], lo + AT_ONCE))
                 for last in filter(None, map(try_read, records if letter == station.letter else [])):
                     station.stamps.raise_floor(last.ts)
+                    self._forked = self._forked or (last.t == "node.evidence" and freezes(last.env))
                 waits = max(delivered, default=0) if letter == station.letter else sizes[letter]
                 needed = [  # bodies of messages only where they still burden the line
                     raw for at, raw in enumerate(records, start=lo)

@@ -63,9 +63,9 @@ class Speaker:
             await self.boot("jump")
         if self._station.alarms.counts and now >= self._alarm_from:
             self._alarm_from = now + MINUTE
-            counts, self._station.alarms.counts = self._station.alarms.counts, {}
-            for code, count in sorted(counts.items()):
-                await self._shared.append(Pending("node.alarm", pack(Alarm(code=code, count=count))))
+            for code, count, ref in self._station.alarms.take():
+                alarm = Alarm(code=code, count=count, ref=UNSET if ref is None else ref)
+                await self._shared.append(Pending("node.alarm", pack(alarm)))
         if now >= self._hourly_due:
             self._hourly_due = now + HOUR
             await self._hourly_ack()

@@ -38,10 +38,20 @@ class Alarms:
     """Refusals that must stay visible, added up by code until the speaker writes them down."""
 
     counts: dict[str, int] = field(default_factory=dict)
+    refs: dict[str, bytes] = field(default_factory=dict)
+    """The hash of what the newest of a code is about, where something is kept of it."""
 
-    def add(self, code: str) -> None:
-        """One more."""
+    def add(self, code: str, ref: bytes | None = None) -> None:
+        """One more; ``ref`` is the hash of the file that is kept of it."""
         self.counts[code] = self.counts.get(code, 0) + 1
+        if ref is not None:
+            self.refs[code] = ref
+
+    def take(self) -> list[tuple[str, int, bytes | None]]:
+        """Code, count and ref of each, sorted; it starts again from nothing."""
+        taken = [(code, count, self.refs.get(code)) for code, count in sorted(self.counts.items())]
+        self.counts, self.refs = {}, {}
+        return taken
 
 
 class Station:
