@@ -84,23 +84,36 @@ def _shared() -> list[click.Parameter]:
     ]
 
 
-class Command(click.Command):
-    """A command that takes the shared options as well as its own."""
+class Shared(click.Command):
+    """Takes the shared options as well as its own."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.params += _shared()
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; a call that can't be read is told as far as possible in the way that it asks for."""
+        words = [part for word in args for part in (word.split("=", 1) if word.startswith("--lang=") else [word])]
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as e:
+            e.ctx = e.ctx or ctx
+            given = ctx.meta.setdefault(GIVEN, {})
+            given["as_json"] = given.get("as_json", False) or "--json" in words
+            for before, word in zip(["", *words], words, strict=False):
+                given["lang"] = word if before == "--lang" else given.get("lang")
+            raise
 
-class Commands(click.Group):
-    """A group whose commands take the shared options, and where a problem becomes one text on stderr and a code."""
+
+class Command(Shared):
+    """A command that does something."""
+
+
+class Commands(Shared, click.Group):
+    """A group of commands, where a problem becomes one text on stderr and an exit code."""
 
     command_class = Command
     group_class = type
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.params += _shared()
 
     def main(self, *args: Any, **more: Any) -> Any:
         """The whole call. A command's number, if it returns one, is the exit code; Ctrl-C ends with 130."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import asdict
 from pathlib import Path
 from string import hexdigits
+from typing import Any
 
 import click
 
 from channel.cli.desk import desk
 from channel.cli.group import Context, channel
 from channel.client.export import export as export_archive
-from channel.protocol.audit import Report, audit
+from channel.i18n import Texts
+from channel.protocol.audit import Failure, Report, audit
 from channel.protocol.founding import read_founding
 from channel.protocol.note import parse
 from keys.errors import Unverified, WrongUse
@@ -40,7 +43,9 @@ async def _export(ctx: Context) -> bytes:
 @channel.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--channel", "channel_name", help="The channel's id or its eight words / 渠道标识或八个词")
-@click.option("--at-least", type=click.Path(path_type=Path), help="A note that the archive must cover / 至少覆盖此签注")
+@click.option(
+    "--at-least", type=click.Path(path_type=Path), help="A note that the archive must cover / 至少覆盖此检查点"
+)
 @click.pass_obj
 def verify(ctx: Context, file: Path, channel_name: str | None, at_least: Path | None) -> int:
     """Check an archive: no network, no store, no private key / 校验归档文件."""
@@ -76,8 +81,7 @@ def _known(ctx: Context, report: Report, channel_name: str | None) -> bool:
 def _tell(ctx: Context, report: Report) -> None:
     say = ctx.terminal.say
     if report.failure is not None:
-        f = report.failure
-        say("cli.verify_failed", part=f.part, index=f.index, offset=f.offset, code=f.code)
+        _tell_failure(ctx, report.failure)
     else:
         sizes = ", ".join(f"{code}:{size}" for code, size in report.complete_to.items())
         at = utc((report.cosigned_at or 0) * 1000)
@@ -85,12 +89,49 @@ def _tell(ctx: Context, report: Report) -> None:
         for log in report.attested:
             say("cli.attested", log=log)
         for message in report.messages:
-            ctx.terminal.line(f"  {message.number}  {message.person}, {message.seat}, {message.standing}")
+            standing = ctx.terminal.texts.say(f"code.standing.{message.standing}")
+            ctx.terminal.line(f"  {message.number}  {message.person}  {message.seat}  {standing}")
         for each in report.reveals:
             fields = plain("; ".join(f"{name}: {value}" for name, value in each.body.items())).replace("\n", " ")
             say("cli.revealed", number=each.number, by=each.by, why=each.why, hidden=each.hidden, fields=fields)
+        for kind in report.evidence:
+            say("cli.evidence", kind=kind)
+        for record in report.claimed:
+            say("cli.claimed", record=record)
     if report.chan is not None:
         said = words(report.chan)
         say("cli.words", en=" ".join(said.en), zh=" ".join(said.zh))
-    say(f"cli.verify_{report.exit_code}")
-    ctx.terminal.item({"exit": report.exit_code, "chan": report.chan})
+    named = report.exit_code == 6 and "CHANNEL_UNKNOWN" not in report.warnings
+    say("cli.verify_warned" if named else f"cli.verify_{report.exit_code}")
+    ctx.terminal.item(_as_item(report))
+
+
+def _tell_failure(ctx: Context, f: Failure) -> None:
+    texts = ctx.terminal.texts
+    part = texts.say(f"part.{f.part}") if f"part.{f.part}" in texts else f.part
+    ctx.terminal.say("cli.verify_failed", part=part, index=f.index, offset=f.offset, code=f.code)
+    ctx.terminal.line(f"  {_told(texts, f.code)}")
+
+
+def _told(texts: Texts, code: str) -> str:
+    """What a failure's code means: a check of the archive, or a reason of the fold."""
+    found = next((id_ for id_ in (f"audit.{code}", f"refused.{code}") if id_ in texts), None)
+    return texts.say(found) if found else texts.problem(Unverified(code))[0]
+
+
+def _as_item(report: Report) -> dict[str, Any]:
+    """The report as one JSON object, in codes."""
+    return {
+        "exit": report.exit_code,
+        "form": report.form,
+        "chan": report.chan,
+        "failure": None if report.failure is None else asdict(report.failure),
+        "complete_to": report.complete_to,
+        "cosigned_at": report.cosigned_at,
+        "messages": [asdict(message) for message in report.messages],
+        "refused": report.refused,
+        "evidence": report.evidence,
+        "claimed": report.claimed,
+        "attested": report.attested,
+        "warnings": report.warnings,
+    }

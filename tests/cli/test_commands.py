@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from channel.cli.main import channel
-from channel.protocol.archive import read
+from channel.i18n import Texts
+from channel.protocol.archive import PARTS, read
 from keys.words import words
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "incident.dcx"
@@ -86,3 +89,147 @@ def test_problems_are_objects_with_json(trial):
     """With --json a problem is one object on stderr."""
     result = run("--json", "--home", trial / "us" / "desk", "inbox")
     assert json.loads(result.stderr)["code"] == "NODE_NOT_RUNNING"
+
+
+def places_of_failures():
+    """Codes that the audit of an archive ends with, as they stand in its modules."""
+    found = set()
+    for name in ("archive", "audit", "proof", "reveal", "succession", "trees"):
+        text = (Path(__file__).parents[2] / "channel" / "protocol" / f"{name}.py").read_text("utf-8")
+        found |= set(re.findall(r'(?:fail|Failure|Unproved)\([^\n]*?"([A-Z_]{3,})"', text))
+    return found | {"ARCHIVE"}
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_every_failure_of_an_archive_has_words_of_its_own(lang):
+    """Each code that an audit ends with, and each part that it names, is told in both languages."""
+    texts = Texts(lang)
+    codes = places_of_failures()
+    assert {"ROOT", "BLOB", "CUT", "AT_LEAST", "SUCCEED", "OPEN"} <= codes
+    assert {code for code in codes if f"audit.{code}" not in texts and f"refused.{code}" not in texts} == set()
+    assert {part for part in [*PARTS.values(), "magic", "framing", "section", "record", "hash"]
+            if f"part.{part}" not in texts} == set()  # fmt: skip
+
+
+def test_verify_tells_a_failure_as_one_object(tmp_path):
+    """With --json the report is one object: exit code, place and code of the failure, what it is complete to."""
+    data = EXAMPLE.read_bytes()
+    changed = tmp_path / "changed.dcx"
+    changed.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    failed, good = (json.loads(run("--json", "verify", file).stdout) for file in (changed, EXAMPLE))
+    assert failed["exit"] == 5
+    assert failed["failure"] == {
+        "part": "hash", "index": failed["failure"]["index"], "offset": len(data) - 32, "code": "ARCHIVE_HASH",
+        "why": "SHA-256",
+    }  # fmt: skip
+    assert good["failure"] is None
+    assert good["chan"] == CHAN.hex()
+    assert good["complete_to"] == {"CN": 7, "US": 7}
+    assert [m["number"][:3] for m in good["messages"]] == ["US-", "CN-"]
+
+
+# --- options ---------------------------------------------------------------------------------------------------------
+
+
+def commands(group=channel, path=()):
+    """(words, command) of every command that does something."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+SHARED = {"--home", "--as", "--json", "--lang", "--passphrase-file"}
+MINIMUM = {"show": ["last"], "ack": ["last"], "send": ["x"], "export": ["--out", "x.dcx"]}
+OF_NODES = {"run", "status", "recover"}
+
+
+def test_every_command_takes_the_shared_options():
+    """Each command, and each group of commands, has all five."""
+    for command in (channel, *channel.commands.values(), *(c for _, c in commands())):
+        assert {name for p in command.params for name in p.opts} >= SHARED, command.name
+
+
+@pytest.mark.parametrize("words", [w for w, _ in commands() if w[-1] not in ("init", "verify", "demo")], ids=" ".join)
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+def test_shared_options_hold_before_a_command_and_after_it(words, first, trial, tmp_path):
+    """Home, seat, language, form and passphrase file are taken in both places by every command that works in a home."""
+    rest = MINIMUM.get(words[-1], [])
+
+    def told(*options):
+        line = [*map(str, options), *words, *rest] if first else [*words, *rest, *map(str, options)]
+        result = CliRunner().invoke(channel, line, env={"CHANNEL_HOME": "", "CHANNEL_LANG": "en"})
+        assert result.stdout == ""
+        return result.exit_code, json.loads(result.stderr)
+
+    node = words[-1] in OF_NODES
+    wrong = "NO_NODE_HOME" if node else "NO_DESK_HOME"
+    exit_code, problem = told("--home", tmp_path, "--lang", "zh", "--json")
+    assert (exit_code, problem["code"]) == (2, wrong)
+    assert "目录" in problem["what"]
+    if not node:
+        desk = trial / "us" / "desk"
+        assert told("--json", "--home", desk, "--as", "nobody")[1]["code"] == "NO_SEAT"
+        assert told("--json", "--home", desk, "--passphrase-file", tmp_path / "none")[1]["code"] == "FILE"
+
+
+@pytest.mark.parametrize("words", [["verify", EXAMPLE], ["init", "DIR"]], ids=["verify", "init"])
+def test_shared_options_hold_in_both_places_without_a_home(words, tmp_path):
+    """verify and init answer in the form and the language that were asked for before them and after them."""
+    for i, at in enumerate((0, len(words))):
+        line = [tmp_path / str(i) if word == "DIR" else word for word in words]
+        objects = [json.loads(text) for text in run(*line[:at], "--json", *line[at:]).stdout.splitlines()]
+        assert len(objects) == 1
+        line = [tmp_path / f"{i}zh" if word == "DIR" else word for word in words]
+        said = CliRunner().invoke(channel, [*map(str, line[:at]), "--lang", "zh", *map(str, line[at:])])
+        assert "渠道核对词" in said.stdout
+
+
+def test_what_stands_at_the_command_goes_first(trial, tmp_path):
+    """An option given twice holds as given last; an option goes before the environment."""
+    desk, lang = str(trial / "us" / "desk"), ["--lang", "en"]
+    twice = CliRunner().invoke(channel, ["--home", "/nowhere", *lang, "inbox", "--home", desk, "--lang", "zh"])
+    assert "没有运行的节点" in twice.stderr
+    env = {"CHANNEL_HOME": "/nowhere", "CHANNEL_LANG": "zh"}
+    assert "(NODE_NOT_RUNNING)" in CliRunner().invoke(channel, [*lang, "inbox", "--home", desk], env=env).stderr
+    assert "(NODE_NOT_RUNNING)" in CliRunner().invoke(channel, ["--home", desk, "inbox", *lang], env=env).stderr
+    assert "/nowhere" in CliRunner().invoke(channel, ["inbox"], env=env).stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (["nothing"], "USAGE"),
+        (["inbox", "more"], "USAGE"),
+        (["inbox", "--nothing"], "USAGE_OPTION"),
+        (["--nothing"], "USAGE_OPTION"),
+        (["show"], "USAGE_MISSING"),
+        (["send", "--case"], "USAGE_ALONE"),
+        (["send", "x", "--wait", "long"], "USAGE_VALUE"),
+        (["init", "x", "--mode", "real"], "USAGE_VALUE"),
+        (["send", "x", "--timeout", "5x"], "DURATION"),
+        (["send", "x", "--timeout", "nan"], "DURATION"),
+        (["send", "x", "--timeout=-1s"], "DURATION"),
+        (["ack", "last", "--next", "1h"], "NEXT_ALONE"),
+        (["send", "a\x1b[2Jb"], "CONTROL_CHARACTERS"),
+        (["send", "half \udce4 a character"], "CONTROL_CHARACTERS"),
+    ],
+)
+def test_a_call_that_can_not_be_meant(line, code):
+    """A wrong use ends with 2 and one text in the reader's language, before anything is opened."""
+    for lang in ("en", "zh"):
+        result = run(*line, lang=lang)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"{code}" in result.stderr
+        assert bool(re.search("[\u4e00-\u9fff]", result.stderr)) == (lang == "zh")
+        assert result.stderr.count("\n") == 2
+
+
+@pytest.mark.parametrize("place", ["option", "environment"])
+def test_a_language_that_we_do_not_have_is_told_in_english(place):
+    """--lang fr, or CHANNEL_LANG=fr, is one clear error and no fault of ours."""
+    env = {"CHANNEL_LANG": "fr" if place == "environment" else ""}
+    result = CliRunner().invoke(channel, ["inbox", *(["--lang", "fr"] if place == "option" else [])], env=env)
+    assert result.exit_code == 2
+    assert 'There is no language "fr"' in result.stderr
