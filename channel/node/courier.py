@@ -141,44 +141,39 @@ class Courier:
         size = self._station.sizes[self._station.letter]
         if self._anchored < size and self._anchor_due is None:
             self._anchor_due = now + ANCHOR_SECONDS
-        if self.cursor < size:
-            await self._send_batch(size)
-            return True
-        if self._station.signer.head(self._station.origins.own).size != size:
-            return None  # a commit whose note is not out yet: an anchor now would be over more than was sent
         heartbeat = now - self._last_timed >= self._station.policy().timers.hb_s
         if size and (heartbeat or (self._anchor_due is not None and now >= self._anchor_due)):
             self._anchor_due = None
-            await self._send(await self._make_anchor(), size, (), ())
+            anchor = await self._make_anchor()
+            if anchor.size == self.cursor:
+                await self._send(anchor, self.cursor, (), ())
+                return True
+        if self.cursor < self._station.sizes[self._station.letter]:  # a new anchor goes with its records
+            await self._send_batch()
             return True
         return None
 
-    async def _send_batch(self, size: int) -> None:
-        """The records from the cursor to the furthest stored note that still is one batch."""
+    async def _send_batch(self) -> None:
+        """The records from the cursor to the furthest stored note that still is one batch, an anchor before a quick one."""
         station = self._station
-        log = station.own
-        ends = sorted({key.size for key in await log.kept_notes() if self.cursor < key.size <= size})
+        log, size = station.own, station.sizes[station.letter]
+        kept = sorted(key for key in await log.kept_notes() if self.cursor < key.size <= size)
         records = await log.records(self.cursor, min(size, self.cursor + append.MAX_RECORDS))
         named = [record.blobs if (record := try_read(raw)) else () for raw in records]
         blobs: dict[bytes, bytes] = {}
         for digest in {h for some in named for h in some}:
-            blobs[digest] = await self._blob(digest)
+            blobs[digest] = await log.blob(digest) or b""
         weights = [len(raw) + sum(len(blobs[h]) for h in some) for raw, some in zip(records, named, strict=True)]
         most = self.cursor + append.next_batch(weights)
-        end = max((e for e in ends if e <= most), default=ends[0] if ends else None)
-        if end is None:
+        fits = [key for key in kept if key.size <= most] or kept[:1]
+        chosen = max(fits, key=lambda key: (key.anchor, key), default=None)
+        raw_note = await log.kept_note(chosen) if chosen else None
+        if chosen is None or raw_note is None:
             raise Problem("NO_NOTE", log=log.name, note=size)
-        count = end - self.cursor
-        note = notes.parse(await self._note_of(end))
+        count = chosen.size - self.cursor
         need = {h for some in named[:count] for h in some}
-        await self._send(note, self.cursor, tuple(records[:count]), tuple(blobs[h] for h in sorted(need) if blobs[h]))
-
-    async def _note_of(self, size: int) -> bytes:
-        keys = sorted(key for key in await self._station.own.kept_notes() if key.size == size)
-        raw = await self._station.own.kept_note(keys[0])
-        if raw is None:
-            raise Problem("NO_NOTE", log=self._station.own.name, note=size)
-        return raw
+        sent = tuple(blobs[h] for h in sorted(need) if blobs[h])
+        await self._send(notes.parse(raw_note), self.cursor, tuple(records[:count]), sent)
 
     async def _send(self, note: Note, old: int, recs: tuple[bytes, ...], blobs: tuple[bytes, ...]) -> None:
         body = append.Request(old=old, note=note.encode(), recs=recs, blobs=blobs).encode()
