@@ -55,7 +55,7 @@ async def _send(ctx: Context, options: dict[str, Any]) -> None:
         for line in lines:
             sent = await client.send(_draft(client, line, case, options))
             case = case or sent
-            message = await _wait(client, sent, options["wait"], within)
+            message = await _wait(ctx, client, sent, options["wait"], within)
             told = status(client, message, ctx.terminal.texts)
             ctx.terminal.say("cli.sent", number=message.verdict.number, state=told)
             ctx.terminal.item(as_item(client, message))
@@ -102,11 +102,12 @@ def _draft(client: Client, line: str, case: MessageView | None, options: dict[st
     return Draft(fmt="F03", body=body, lang=lang, level=options["level"])
 
 
-async def _wait(client: Client, sent: MessageView, state: Any, within: float) -> MessageView:
+async def _wait(ctx: Context, client: Client, sent: MessageView, state: Any, within: float) -> MessageView:
     try:
         return await client.wait(sent.ph, state, within)
     except NotDelivered:
-        raise NotDelivered("NOT_YET", number=sent.verdict.number, state=state, seconds=int(within)) from None
+        said = ctx.terminal.texts.say(f"state.{state}")
+        raise NotDelivered("NOT_YET", number=sent.verdict.number, state=said, seconds=f"{within:g}") from None
 
 
 @channel.command()

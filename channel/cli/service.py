@@ -16,6 +16,8 @@ from channel.node.app import run_node
 from channel.node.config import read_config
 from keys.errors import Unavailable, WrongUse
 
+SAID = {"ACTIVE": "active", "DEGRADED": "limited", "FROZEN_PEER": "frozen", "HALTED": "halted"}
+
 
 @channel.group()
 def node() -> None:
@@ -39,7 +41,8 @@ def status(ctx: Context) -> None:
         raise Unavailable("NODE_NOT_RUNNING", home=str(home))
     run_file: dict[str, Any] = json.loads(path.read_text())
     health = asyncio.run(_health(run_file["desk_url"], read_config(home / "node.toml").tls_cert.read_text()))
-    ctx.terminal.say("cli.node_state", party=health["party"], state=health["state"], version=health["version"])
+    state = ctx.terminal.texts.say(f"channel.{SAID.get(health['state'], 'recovering')}")
+    ctx.terminal.say("cli.node_state", party=health["party"], state=state, version=health["version"])
     ctx.terminal.item({**health, "pid": run_file["pid"]})
 
 

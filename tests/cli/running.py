@@ -1,0 +1,106 @@
+"""Nodes as processes of this machine and the commands of their desks, as a person at a terminal has them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from channel.cli.homes import make_homes
+from channel.cli.main import channel
+from channel.cli.trial import free_ports
+from channel.clock import SystemClock
+
+TOP = Path(__file__).resolve().parents[2]
+CHANNEL = [sys.executable, "-c", "from channel.cli.main import run; run()"]
+
+
+def environment(**more):
+    kept = {name: value for name, value in os.environ.items() if name not in ("CHANNEL_HOME", "CHANNEL_LANG")}
+    return {**kept, "PYTHONPATH": str(TOP), **more}
+
+
+def objects(text):
+    """Every line of a --json answer, each as one object."""
+    found = [json.loads(line) for line in text.splitlines()]
+    assert all(isinstance(each, dict) for each in found)
+    return found
+
+
+class Machine:
+    """Both parties' homes of one channel, and their nodes while they run."""
+
+    def __init__(self, folder, mode=2):
+        self.folder = folder
+        self.trial, sides = make_homes(folder, mode, SystemClock().now(), os.urandom, free_ports())
+        self.sides = {side.code.lower(): side for side in sides}
+        self.running = {}
+
+    def desk(self, party):
+        return self.sides[party].desk
+
+    def node(self, party):
+        return self.sides[party].node
+
+    def launch(self, party):
+        """Start a node; ``ready`` waits for it."""
+        home = self.node(party)
+        with (home / "node.log").open("ab") as log:
+            self.running[party] = subprocess.Popen(
+                [*CHANNEL, "--home", str(home), "node", "run"], env=environment(), stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    def ready(self, party):
+        process, run_file = self.running[party], self.node(party) / "run.json"
+        while not (run_file.exists() and json.loads(run_file.read_text())["pid"] == process.pid):
+            assert process.poll() is None, (self.node(party) / "node.log").read_text()
+            time.sleep(0.02)
+
+    def start(self, *parties):
+        for party in parties:
+            self.launch(party)
+        for party in parties:
+            self.ready(party)
+
+    def end(self, *parties, how=signal.SIGTERM):
+        for party in parties:
+            self.running[party].send_signal(how)
+        for party in parties:
+            self.running.pop(party).wait(timeout=30)
+
+    def command(self, party, *words, lang="en", text=None):
+        """A command in a desk's home, in this process."""
+        line = ["--home", str(self.desk(party)), "--lang", lang, *map(str, words)]
+        return CliRunner().invoke(channel, line, input=text, env={"CHANNEL_HOME": "", "CHANNEL_LANG": ""})
+
+    def good(self, party, *words, **more):
+        """The objects that a command answers with --json, which has to end with 0."""
+        result = self.command(party, "--json", *words, **more)
+        assert (result.exit_code, result.stderr) == (0, ""), result.stderr
+        return objects(result.stdout)
+
+    def spawn(self, *words, **more):
+        """A command as a process of its own, by the installed entry."""
+        return subprocess.Popen(
+            [*CHANNEL, *map(str, words)], env=environment(**more), text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def until(self, true, seconds=30):
+        """Ask again until it is so."""
+        end = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
+    def said(self, party):
+        """Every record of both logs that a person or a crossing made: what a refused thing must not add to."""
+        records = self.good(party, "log")
+        return [(r["record"], r["t"]) for r in records if not r["t"].startswith("node.") or r["t"] == "node.alarm"]
