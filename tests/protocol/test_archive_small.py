@@ -1,12 +1,11 @@
 """Every byte, every record and every cut of a small archive (docs/protocol.md 16.2): 3 or 5, and where.
 
 The archive is of the smallest lawful channel with one message, read by the other side. An everyday run changes every
-16th byte from an offset that goes with the run's seed; ``CAMPAIGN=1`` changes all of them, twice, and makes every cut.
+16th byte from an offset that goes with the run's seed; ``--campaign 16`` changes all of them, twice, and makes every cut.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 from collections import Counter
@@ -41,9 +40,8 @@ PIECE = 2000
 
 @pytest.fixture(scope="module")
 def step(request: pytest.FixtureRequest) -> int:
-    """1 in a campaign, else how many bytes lie between two that are changed."""
-    whole = request.config.getoption("--campaign", default=False) or os.environ.get("CAMPAIGN") == "1"
-    return 1 if whole else 16
+    """How many bytes lie between two that are changed: 16, in a campaign of N rounds as many times fewer, at least 1."""
+    return max(1, 16 // int(request.config.getoption("--campaign", default=1)))
 
 
 @pytest.fixture(scope="module")
