@@ -47,7 +47,7 @@ class Texts:
 
     def problem(self, problem: Problem) -> tuple[str, str]:
         """What happened and what to do. Never fails: this is what people see when all else has."""
-        id_ = problem.code if problem.code in self else UNKNOWN
+        id_ = problem.code if f"{problem.code}.what" in self._entries else UNKNOWN
         values = _Told({name: self._shown(name, value) for name, value in problem.values.items()})
         values["code"] = plain(problem.code)
         told = [(self._find(f"{id_}.{part}") or "").format_map(values) for part in ("what", "do")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from channel.cli.group import Context
 from channel.client.client import Client, SeatKeys
 from channel.client.home import DeskHome
 from channel.clock import SystemClock
-from keys.errors import Refused, Unavailable, WrongUse
+from keys.errors import Refused, Unavailable, Unverified, WrongUse
 from keys.keyring import Passphrase, read_keys, read_passphrase
 from keys.suites import SEAL, SIGN
 
@@ -32,6 +33,8 @@ async def desk(ctx: Context, default_seat: str = "expert-1") -> AsyncIterator[Cl
             for problem in client.dropped:
                 ctx.terminal.problem(problem)
             yield client
+    except sqlite3.DatabaseError as e:
+        raise Unverified("DESK_DAMAGED", path=home.path / "desk.sqlite", why=str(e)) from e
     finally:
         home.close()
 
@@ -46,7 +49,7 @@ def _check_seat(client: Client) -> None:
 def unlock(home: DeskHome, seat: str, passphrase_file: Path | None) -> SeatKeys:
     """A seat's keys, with the passphrase of the file, of a trial home's own file, or typed."""
     path = home.path / "keys" / f"{seat}.key"
-    if not path.exists():
+    if seat not in home.seats():
         raise WrongUse("NO_SEAT", seat=seat, seats=", ".join(home.seats()))
     beside = home.path / "passphrase"
     if passphrase_file is not None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
+import ssl
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from typing import IO
 
 from channel.protocol.founding import Founding, read_founding
 from keys.codec import pack, unpack
-from keys.errors import Refused, WrongUse
+from keys.errors import Refused, Unverified, WrongUse
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS record(letter TEXT NOT NULL, idx INTEGER NOT NULL, raw BLOB NOT NULL,
@@ -45,18 +46,22 @@ class DeskConfig:
 
 
 class DeskHome:
-    """The files of a desk home, held by this process until ``close``."""
+    """The files of a desk home, held by this process until ``close``. ``Unverified`` DESK_DAMAGED for a broken copy."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config = _read_config(path / "desk.toml")
         self.founding: Founding = read_founding((path / "founding.dcm").read_bytes())
-        self.node_cert = (path / "node-cert.pem").read_text()
+        self.node_cert = _read_certificate(path / "node-cert.pem")
         self._lock: IO[str] = _hold(path / "lock")
         self._db = sqlite3.connect(path / "desk.sqlite", isolation_level=None)
-        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + SCHEMA)
-        for hash_, raw in self.founding.blob_map().items():
-            self._db.execute("INSERT OR IGNORE INTO blob VALUES(?, ?)", (hash_, raw))
+        try:
+            self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + SCHEMA)
+            for hash_, raw in self.founding.blob_map().items():
+                self._db.execute("INSERT OR IGNORE INTO blob VALUES(?, ?)", (hash_, raw))
+        except sqlite3.DatabaseError as e:
+            self.close()
+            raise Unverified("DESK_DAMAGED", path=path / "desk.sqlite", why=str(e)) from e
 
     def close(self) -> None:
         """Let the home go."""
@@ -123,7 +128,7 @@ class DeskHome:
 def _read_config(path: Path) -> DeskConfig:
     try:
         table = tomllib.loads(path.read_text())
-    except FileNotFoundError as e:
+    except (FileNotFoundError, NotADirectoryError) as e:
         raise WrongUse("NO_DESK_HOME", path=str(path.parent)) from e
     except tomllib.TOMLDecodeError as e:
         raise WrongUse("CONFIG", path=str(path), why=str(e)) from e
@@ -131,6 +136,15 @@ def _read_config(path: Path) -> DeskConfig:
     if set(table) - known or not isinstance(table.get("party"), str):
         raise WrongUse("CONFIG", path=str(path), why=", ".join(sorted(set(table) - known)) or "party")
     return DeskConfig(table["party"], str(table.get("node_url", "")), str(table.get("node_home", "")))
+
+
+def _read_certificate(path: Path) -> str:
+    try:
+        text = path.read_text()
+        ssl.PEM_cert_to_DER_cert(text)
+    except ValueError as e:
+        raise WrongUse("CERTIFICATE", path=path, why=str(e)) from e
+    return text
 
 
 def _hold(path: Path) -> IO[str]:

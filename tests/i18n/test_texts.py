@@ -206,6 +206,12 @@ def test_telling_a_problem_never_fails(code, values):
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", what)
 
 
+def test_a_code_that_is_the_name_of_another_text():
+    """A code from outside that names a sentence of ours is still told as an error without a text."""
+    for lang in LANGUAGES:
+        assert "demo.refused" in problem_texts(Problem("demo.refused"), lang)[0]
+
+
 def test_a_missing_text_is_an_error_of_ours():
     """An id or a value that is not there is a KeyError, not an empty line."""
     with pytest.raises(KeyError):
