@@ -46,6 +46,7 @@ LONGEST_SOCKET_PATH = 100  # bytes; the kernels stop at 104 (macOS) and 108 (Lin
 LOCK_WAIT = 15.0  # seconds for an orphan of a killed run to end
 START_WAIT = 300.0  # seconds for a big file to load; a server that ends is noticed at once
 STOP_WAIT = 20.0
+KILL_WAIT = 5.0
 TORN = ("Unexpected end of file", "Bad file format", "appendonly.aof.manifest", "Unknown subcommand")
 
 # The default user is off, so nobody can be it. It keeps its commands all the same: Redis 7.0 replays its own file in that
@@ -158,7 +159,8 @@ class EmbeddedServer:
                 await asyncio.wait_for(process.wait(), STOP_WAIT)
             except TimeoutError:
                 process.kill()
-                await process.wait()
+                with suppress(TimeoutError):  # one that the kernel does not let go keeps its lock; nobody waits for it
+                    await asyncio.wait_for(process.wait(), KILL_WAIT)
         self._process = None
 
     async def _take_lock(self) -> int:

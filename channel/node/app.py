@@ -29,6 +29,7 @@ from channel.node.api import Api, Desk
 from channel.node.committer import Committer
 from channel.node.config import Address, ChannelConfig, NodeConfig, read_config
 from channel.node.courier import Courier, Line
+from channel.node.ending import END_SECONDS, STORE_SECONDS, at_end, cancel_for_sure, end_for_sure
 from channel.node.intake import Intake
 from channel.node.listener import Listener, Receiver
 from channel.node.recovering import Recovering
@@ -64,6 +65,7 @@ RETENTION_SECONDS = 300.0
 class Running:
     """A running node: its addresses and its channels. Tests hold one; a process waits for its end."""
 
+    telemetry: Telemetry
     desk_url: str = ""
     peer_url: str = ""
     stations: dict[bytes, Station] = field(default_factory=dict)
@@ -86,9 +88,12 @@ class Running:
 
 async def run_node(
     home: Path, clock: Clock | None = None, *, confirm_clock: bool = False, without_peer: bool = False,
-    out: TextIO | None = None,
+    out: TextIO | None = None, end_seconds: float = END_SECONDS,
 ) -> None:  # fmt: skip
-    """Run the node of ``home`` (the folder of node.toml) until SIGTERM or SIGINT, or until a ``Problem`` ends it."""
+    """Run the node of ``home`` (the folder of node.toml) until SIGTERM or SIGINT, or until a ``Problem`` ends it.
+
+    For a process of its own: ``end_seconds`` after it was told to stop it is gone, whatever a part of it waits for.
+    """
     async with serving(
         home, clock or SystemClock(), confirm_clock=confirm_clock, without_peer=without_peer, out=out
     ) as node:
@@ -105,6 +110,7 @@ async def run_node(
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
+            end_for_sure(loop, node.telemetry, end_seconds)
 
 
 @asynccontextmanager
@@ -114,11 +120,12 @@ async def serving(
     """A node that serves inside the block. Everything it started is stopped when the block ends."""
     config = read_config(home / "node.toml")
     telemetry = Telemetry(clock, config.party, out)
-    node = Running()
+    node = Running(telemetry)
     async with AsyncExitStack() as stack:
+        stack.callback(telemetry.drain)
         journal = Journal.open(config.journal)
         stack.callback(journal.close)
-        server = await _open_server(config, stack, node)
+        server = await _open_server(config, stack, node, telemetry)
         certificate = tls.read_certificate(config.tls_cert)
         committer = Committer(journal)
         parts = [
@@ -145,7 +152,7 @@ async def serving(
                 confirm_clock=confirm_clock or config.confirm_clock, without_peer=without_peer or config.without_peer,
             )  # fmt: skip
             for loop in part.loops(recovering):
-                _start(stack, loop, node)
+                _start(stack, loop, node, telemetry)
         telemetry.say("serving", channels=len(parts))
         yield node
         telemetry.say("stopping")
@@ -196,21 +203,21 @@ class Part:
                 await self.station.drop_old_notes()
 
 
-async def _open_server(config: NodeConfig, stack: AsyncExitStack, node: Running) -> RedisServer:
+async def _open_server(config: NodeConfig, stack: AsyncExitStack, node: Running, telemetry: Telemetry) -> RedisServer:
     url = config.store.url
     if config.store.embedded is not None:
         embedded = EmbeddedServer(config.store.embedded)
         await embedded.start()
-        stack.push_async_callback(embedded.stop)
+        at_end(stack, "store", embedded.stop, telemetry, STORE_SECONDS)
         url = embedded.url
 
         async def watch() -> None:
             await embedded.wait()
             raise Fatal("STORE_ENDED")
 
-        _start(stack, watch(), node)
+        _start(stack, watch(), node, telemetry)
     server = await RedisServer.connect(url)
-    stack.push_async_callback(server.close)
+    at_end(stack, "store connections", server.close, telemetry)
     return server
 
 
@@ -233,7 +240,7 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
     if tls.fingerprint(certificate) != charter.party(letter).cert:
         telemetry.say("own certificate differs from the charter's", channel=founding.chan)
     store = store_of(founding.chan)
-    stack.push_async_callback(store.close)
+    at_end(stack, "store", store.close, telemetry)
     names = (f"{letter}0", f"{letter}0s", f"{other}0")
     await store.take_fence(names)
     own, side, mirror = map(store.log, names)
@@ -277,7 +284,7 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
         telemetry.say("the peer's certificate differs from the charter's", channel=founding.chan)
     context = tls.peer_client_context(config.tls_cert, config.tls_key, peer_cert)
     line = Line(block.peer_urls, context, peer_cert, block.link_rate, clock)
-    stack.push_async_callback(line.close)
+    at_end(stack, "line", line.close, telemetry)
     courier = Courier(station, line, clock, make_anchor, shared.look_again)
     refusals, known = Refusals(config.path.parent, founding.chan), dict[bytes, int]()
     intake = Intake(station, shared, side_writer, known.get)
@@ -328,7 +335,7 @@ async def _listen(
     app.add_routes(routes)
     runner = web.AppRunner(app, shutdown_timeout=1.0, handle_signals=False)
     await runner.setup()
-    stack.push_async_callback(runner.cleanup)
+    at_end(stack, "listener", runner.cleanup, telemetry)
     loop = asyncio.get_running_loop()
     connection = partial(Connection, runner.server, loop=loop, telemetry=telemetry)
     try:
@@ -348,7 +355,7 @@ def _write_run(path: Path, node: Running, stack: AsyncExitStack) -> None:
     stack.callback(path.unlink, missing_ok=True)
 
 
-def _start(stack: AsyncExitStack, work: Coroutine[Any, Any, None], node: Running) -> None:
+def _start(stack: AsyncExitStack, work: Coroutine[Any, Any, None], node: Running, telemetry: Telemetry) -> None:
     """Run work beside; its end ends the node."""
     task = asyncio.ensure_future(work)
 
@@ -357,9 +364,8 @@ def _start(stack: AsyncExitStack, work: Coroutine[Any, Any, None], node: Running
             node.fail(e)
 
     async def stop() -> None:
-        while not task.done():  # more than once: a part that waits may have taken the first for its own timeout
-            task.cancel()
-            await asyncio.wait([task], timeout=1.0)
+        if not await cancel_for_sure(task):
+            telemetry.say("did not stop", part="task")
 
     task.add_done_callback(done)
     stack.push_async_callback(stop)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
+from channel.node.spool import Spool
 from keys.errors import Problem
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from channel.clock import Clock
 
+DRAIN_SECONDS = 1.0
 _WORD = re.compile(r"^[\w .:/@+-]{0,160}$", re.ASCII)
 Value = int | float | bool | bytes | str
 
@@ -29,8 +31,9 @@ class Telemetry:
 
     def __init__(self, clock: Clock, party: str, out: TextIO | None = None) -> None:
         self._clock = clock
+        self._spool = Spool(sys.stderr.fileno()) if out is None else None
         self._log = structlog.wrap_logger(
-            structlog.PrintLogger(out or sys.stderr),
+            structlog.PrintLogger(cast("TextIO", out or self._spool)),
             processors=[self._stamp, structlog.processors.JSONRenderer(ensure_ascii=True)],
         ).bind(party=party)
         self.registry = CollectorRegistry()
@@ -52,6 +55,11 @@ class Telemetry:
             self.say(event, code=problem.code, **numbers)
         else:
             self.say(event, error=type(problem).__name__)
+
+    def drain(self) -> None:
+        """Wait a moment until what was said is written; at the end of the process."""
+        if self._spool is not None:
+            self._spool.drain(DRAIN_SECONDS)
 
     def metrics(self) -> bytes:
         """The counters as text for Prometheus."""
