@@ -59,3 +59,26 @@ redis.register_function('dcx_lost', function(K, A)
   redis.call('HSET', K[3], 'size', string.format('%.0f', size + n))
   return {'OK', size + n}
 end)
+-- A note: newest if the caller's view of the newest still holds, and among the kept ones. One without the other party's
+-- lines never takes the place of one with them.
+-- KEYS: 1 meta, 2 newest note, 3 kept notes. ARGV: fence, the newest's field as known, as it becomes ('' stays), field of
+-- the kept ('' is not kept), note, then its marks
+redis.register_function('dcx_note', function(K, A)
+  local fence = redis.call('HGET', K[1], 'fence') or '0'
+  if fence ~= A[1] then return redis.error_reply('FENCED ' .. fence) end
+  if #A < 5 or #K ~= 3 or #A[5] == 0 then return redis.error_reply('ARGC') end
+  local newest = redis.call('HGET', K[3], 'newest') or ''
+  if newest ~= A[2] then return {'NEWEST', newest} end
+  if A[3] ~= '' then
+    redis.call('SET', K[2], A[5])
+    redis.call('HSET', K[3], 'newest', A[3])
+  end
+  if A[4] ~= '' then
+    local cosigned = A[4] .. '/cosigned'
+    local has = false
+    for i = 6, #A do has = has or A[i] == 'cosigned' end
+    if has or redis.call('HEXISTS', K[3], cosigned) == 0 then redis.call('HSET', K[3], A[4], A[5]) end
+    for i = 6, #A do redis.call('HSET', K[3], A[4] .. '/' .. A[i], '1') end
+  end
+  return {'OK', 0}
+end)

@@ -136,8 +136,10 @@ class Log(Protocol):
         """Put a lost blob back, durably; ``Refused`` BLOB_HASH if it has another hash. A whole one stays as it is."""
         ...
 
-    async def put_note(self, key: NoteKey, raw: bytes, marks: Iterable[str] = (), *, keep: bool = True) -> None:
+    async def put_note(self, key: NoteKey, raw: bytes, marks: Iterable[str] = (), *, keep: bool = True) -> bool:
         """Store a note; it becomes the newest one unless a later one is there, and stays among the kept ones if asked.
+
+        Whether it is the newest now.
 
         A note without the mark ``cosigned`` never takes the place of one that has it under the same key. Marks add up.
         """
@@ -159,8 +161,8 @@ class Log(Protocol):
         """Add a mark to a kept note; ``WrongUse`` NO_NOTE if there is none."""
         ...
 
-    async def drop_note(self, key: NoteKey) -> None:
-        """Drop a kept note and its marks; the newest note stays what it is."""
+    async def drop_notes(self, keys: Iterable[NoteKey]) -> None:
+        """Let kept notes go, all at once; what is not there is nothing."""
         ...
 
     async def wait(self, size: int, timeout: float) -> int:  # noqa: ASYNC109 - followers wait in slices by design

@@ -148,15 +148,17 @@ class MemoryLog:
         self._check_fence()
         self._kept.blobs[digest] = blob
 
-    async def put_note(self, key: NoteKey, raw: bytes, marks: Iterable[str] = (), *, keep: bool = True) -> None:
+    async def put_note(self, key: NoteKey, raw: bytes, marks: Iterable[str] = (), *, keep: bool = True) -> bool:
         marks = check_marks(frozenset(marks))
         self._check_fence()
         kept, cosigned = self._kept, COSIGNED in marks
-        if key.may_follow(kept.newest and kept.newest[0].encode(), cosigned=cosigned):
+        newest = key.may_follow(kept.newest and kept.newest[0].encode(), cosigned=cosigned)
+        if newest:
             kept.newest = (key.as_newest(cosigned=cosigned), raw)
         if keep:
             old, had = kept.notes.get(key, (raw, frozenset[str]()))
             kept.notes[key] = (raw if cosigned or COSIGNED not in had else old, had | marks)
+        return newest
 
     async def newest_note(self) -> bytes | None:
         return self._kept.newest and self._kept.newest[1]
@@ -175,9 +177,10 @@ class MemoryLog:
         raw, had = self._kept.notes[key]
         self._kept.notes[key] = (raw, had | {mark})
 
-    async def drop_note(self, key: NoteKey) -> None:
+    async def drop_notes(self, keys: Iterable[NoteKey]) -> None:
         self._check_fence()
-        self._kept.notes.pop(key, None)
+        for key in keys:
+            self._kept.notes.pop(key, None)
 
     async def wait(self, size: int, timeout: float) -> int:  # noqa: ASYNC109
         loop = asyncio.get_running_loop()

@@ -8,7 +8,8 @@
 ``append.lua`` is the only way in for a record, or for the place of a lost one (r empty): one function call that checks
 all before it writes anything. With
 ``appendfsync always`` the reply leaves the server only after the file is synced; where the server has WAITAOF (7.2) it
-is asked to say so too. Notes and blobs that are put back are written in a transaction that watches the fence.
+is asked to say so too. A note goes in by a function of its own; blobs that are put back and marks of notes are written in a
+transaction that watches the fence.
 """
 
 from __future__ import annotations
@@ -136,12 +137,15 @@ class RedisLog:
             f"{prefix}{key}:{name}" for key in ("log", "l0", "meta", "idem", "note", "notes", "blob")
         )
         self._fence: bytes | None = None
+        self._kept: dict[NoteKey, frozenset[str]] | None = None
+        self._newest = b""  # which note that is, as the store remembers it
         self._grown = asyncio.Event()
 
     async def take_fence(self) -> None:
         """Become the only writer."""
         async with self._talking():
             self._fence = b"%d" % await self._client.hincrby(self._meta, "fence", 1)
+        self._kept = None
 
     async def size(self) -> int:
         async with self._talking():
@@ -221,35 +225,46 @@ class RedisLog:
 
         await self._fenced(change)
 
-    async def put_note(self, key: NoteKey, raw: bytes, marks: Iterable[str] = (), *, keep: bool = True) -> None:
+    async def put_note(self, key: NoteKey, raw: bytes, marks: Iterable[str] = (), *, keep: bool = True) -> bool:
         marks = check_marks(frozenset(marks))
-        field = key.field()
-
-        async def change(pipe: Pipeline) -> None:
-            newest, had = await pipe.hmget(self._notes, ["newest", f"{field}/{COSIGNED}"])
-            pipe.multi()  # type: ignore[no-untyped-call]
-            if key.may_follow(cast("bytes | None", newest), cosigned=COSIGNED in marks):
-                pipe.set(self._note, raw)
-                pipe.hset(self._notes, "newest", key.as_newest(cosigned=COSIGNED in marks))
-            if keep and (COSIGNED in marks or had is None):
-                pipe.hset(self._notes, field, raw)
-            if keep and marks:
-                pipe.hset(self._notes, mapping={f"{field}/{mark}": b"1" for mark in marks})
-
-        await self._fenced(change)
+        kept = await self._kept_notes()
+        while True:
+            follows = key.may_follow(self._newest or None, cosigned=COSIGNED in marks)
+            becomes = key.as_newest(cosigned=COSIGNED in marks) if follows else ""
+            args = [self._held(), self._newest, becomes, key.field() if keep else "", raw, *sorted(marks)]
+            async with self._talking():
+                try:
+                    reply = await self._client.fcall("dcx_note", 3, self._meta, self._note, self._notes, *args)
+                except ResponseError as e:
+                    raise self._problem(e) from e
+            if reply[0] == b"OK":
+                break
+            self._newest = reply[1]  # another note came in between: whether this one follows it is asked again
+        self._newest = becomes.encode() or self._newest
+        if keep:
+            kept[key] = kept.get(key, frozenset()) | marks
+        return follows
 
     async def newest_note(self) -> bytes | None:
         async with self._talking():
             return cast("bytes | None", await self._client.get(self._note))
 
     async def kept_notes(self) -> dict[NoteKey, frozenset[str]]:
+        return dict(await self._kept_notes())
+
+    async def _kept_notes(self) -> dict[NoteKey, frozenset[str]]:
+        """What is kept. The holder of the fence reads it once: nobody else writes."""
+        if self._fence is not None and self._kept is not None:
+            return self._kept
         async with self._talking():
             fields = cast("list[bytes]", await self._client.hkeys(self._notes))
+            self._newest = cast("bytes | None", await self._client.hget(self._notes, "newest")) or b""
         kept: dict[NoteKey, set[str]] = {}
         for field in sorted(f.decode() for f in fields if f != b"newest"):  # a note sorts before its marks
             key, mark = field.rsplit("/", 1) if field.count("/") == 3 else (field, None)
             kept.setdefault(NoteKey.read(key), set()).update({mark} if mark else ())
-        return {key: frozenset(marks) for key, marks in kept.items()}
+        self._kept = {key: frozenset(marks) for key, marks in kept.items()}
+        return self._kept
 
     async def kept_note(self, key: NoteKey) -> bytes | None:
         async with self._talking():
@@ -258,21 +273,30 @@ class RedisLog:
 
     async def mark_note(self, key: NoteKey, mark: str) -> None:
         check_marks(frozenset({mark}))
+        kept = await self._kept_notes()
+        if key not in kept:
+            raise WrongUse("NO_NOTE", log=self.name, note=key.field())
 
         async def change(pipe: Pipeline) -> None:
-            if not await pipe.hexists(self._notes, key.field()):
-                raise WrongUse("NO_NOTE", log=self.name, note=key.field())
             pipe.multi()  # type: ignore[no-untyped-call]
             pipe.hset(self._notes, f"{key.field()}/{mark}", b"1")
 
         await self._fenced(change)
+        kept[key] |= {mark}
 
-    async def drop_note(self, key: NoteKey) -> None:
+    async def drop_notes(self, keys: Iterable[NoteKey]) -> None:
+        keys = list(keys)
+        kept = await self._kept_notes()
+
         async def change(pipe: Pipeline) -> None:
             pipe.multi()  # type: ignore[no-untyped-call]
-            pipe.hdel(self._notes, key.field(), *(f"{key.field()}/{mark}" for mark in MARKS))
+            for key in keys:
+                pipe.hdel(self._notes, key.field(), *(f"{key.field()}/{mark}" for mark in MARKS))
 
-        await self._fenced(change)
+        if keys:
+            await self._fenced(change)
+        for key in keys:
+            kept.pop(key, None)
 
     async def wait(self, size: int, timeout: float) -> int:  # noqa: ASYNC109
         loop = asyncio.get_running_loop()
@@ -302,7 +326,7 @@ class RedisLog:
         held = self._held()
         while True:
             async with self._talking(), self._client.pipeline(transaction=True) as pipe:
-                await pipe.watch(self._meta, self._notes)
+                await pipe.watch(self._meta)
                 if await pipe.hget(self._meta, "fence") != held:
                     raise Fenced(self.name)
                 await change(pipe)

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from channel.protocol.charter import CharterParty
 
 HEADER_SECONDS = 15.0
-RETENTION_SECONDS = 300.0
+RETENTION_SECONDS = 10.0
 
 
 @dataclass(slots=True)

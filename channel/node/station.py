@@ -224,8 +224,9 @@ class Station:
         anchor, at = note_kind(note, self.note_keys(letter)[0])
         marks = {COSIGNED} if cosigned else set()
         log = self.log(letter)
-        await log.put_note(NoteKey(note.size, anchor=anchor, at=at), note.encode(), marks)
-        self.newest[letter] = await log.newest_note() or b""
+        raw = note.encode()
+        if await log.put_note(NoteKey(note.size, anchor=anchor, at=at), raw, marks):
+            self.newest[letter] = raw
         self.wake()
 
     async def anchor_side(self) -> Note:
@@ -246,7 +247,8 @@ class Station:
 
     async def newest_pair(self) -> tuple[NoteKey, NoteKey] | None:
         """The newest closed pair of cosigned anchors of logs a and b."""
-        a, b = [[key for key, _ in (await self.cosigned_notes(x))[1]] for x in ("a", "b")]
+        kept = [await self.log(x).kept_notes() for x in ("a", "b")]
+        a, b = [sorted(k for k, marks in some.items() if k.anchor and COSIGNED in marks) for some in kept]
         pairs = ((x, y) for x in reversed(a) for y in reversed(b) if self.closed(x.size, y.size))
         return max(islice(pairs, 4096), key=lambda p: (p[0].size + p[1].size, p[0].at + p[1].at), default=None)
 
@@ -256,10 +258,8 @@ class Station:
         for letter, size in ((self.letter, self.delivered), (self.other, self.cosigned_peer[1])):
             log = self.log(letter)
             half = pair["ab".index(letter)] if pair else None
-            for key in may_go(await log.kept_notes(), size, half):
-                await log.drop_note(key)
-        for key in may_go(await self.side.kept_notes(), self.side_committed, None):
-            await self.side.drop_note(key)
+            await log.drop_notes(may_go(await log.kept_notes(), size, half))
+        await self.side.drop_notes(may_go(await self.side.kept_notes(), self.side_committed, None))
 
 
 def note_kind(note: Note, key: NotePublic) -> tuple[bool, int]:

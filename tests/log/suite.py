@@ -195,7 +195,7 @@ class LogSuite:
             lambda: log.append(1, entries(b"r1"), blobs(b"one")),
             lambda: log.put_blob(digest, b"one"),
             lambda: log.put_note(QUICK, b"q"),
-            lambda: log.drop_note(QUICK),
+            lambda: log.drop_notes([QUICK]),
         ):
             with pytest.raises(Fenced):
                 await write()
@@ -245,8 +245,8 @@ class LogSuite:
             await log.mark_note(ANCHOR, "pretty")
         with pytest.raises(WrongUse):
             await log.mark_note(QUICK, EXPORTED)
-        await log.drop_note(ANCHOR)
-        await log.drop_note(ANCHOR)
+        await log.drop_notes([ANCHOR])
+        await log.drop_notes([ANCHOR])
         assert await log.kept_notes() == {}
         assert await log.kept_note(ANCHOR) is None
         assert await log.newest_note() == b"anchor"
