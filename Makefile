@@ -15,10 +15,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/stamp
 SOURCES := channel keys tests
 ARGS ?=
+ROUNDS ?= 3
+SEED ?= 1
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
-.PHONY: help demo test check fmt lock ci clean
+.PHONY: help demo test faults check fmt lock ci clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## */make \1\t/p' Makefile | expand -t 16
@@ -28,6 +30,9 @@ demo: $(STAMP)  ## the whole channel on this machine; ARGS=--script plays it thr
 
 test: $(STAMP)  ## the whole test suite; ARGS goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
+
+faults: $(STAMP)  ## kills and damage for longer; SEED=2 draws others, ROUNDS=3 is three times as many
+	@$(BIN)/python -m pytest tests/faults --campaign $(ROUNDS) --seed $(SEED) $(ARGS)
 
 check: $(STAMP)  ## lint, format, types, floors
 	$(BIN)/ruff check $(SOURCES)

@@ -2,7 +2,8 @@
 
 ``need("redis-server")`` gives the path of a part of the system. A part that is not on this machine skips the test with
 the reason ``NOT RUN: part``, and the end of the run lists it, so that a pass never hides it. On the build server
-(``CI=1`` or ``CI=true``) a missing part is a failure.
+(``CI=1`` or ``CI=true``) a missing part is a failure. ``--campaign N`` and ``--seed S`` make the tests that draw faults
+run longer and in another order; what they counted stands at the end of the run.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import importlib.util
 import os
 import shutil
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +55,39 @@ PARTS: dict[str, tuple[Callable[[], str | None], str]] = {
 _missing: Counter[str] = Counter()
 
 
+@dataclass(frozen=True)
+class Campaign:
+    """How often faults are drawn (``rounds`` times as often as in a plain run), from which seed, and what came of it."""
+
+    rounds: int
+    seed: int
+    figures: list[str] = field(default_factory=list)
+
+    def report(self, line: str) -> None:
+        """Add what a test counted to the end of the run."""
+        self.figures.append(line)
+
+
+CAMPAIGN = pytest.StashKey[Campaign]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of a longer run."""
+    parser.addoption("--campaign", type=int, default=1, metavar="N", help="draw faults N times as often")
+    parser.addoption("--seed", type=int, default=1, metavar="S", help="from which the faults are drawn")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hold the campaign where tests and the end of the run find it."""
+    config.stash[CAMPAIGN] = Campaign(config.getoption("campaign"), config.getoption("seed"))
+
+
+@pytest.fixture(scope="session")
+def campaign(pytestconfig: pytest.Config) -> Campaign:
+    """The campaign of this run."""
+    return pytestconfig.stash[CAMPAIGN]
+
+
 @pytest.fixture(scope="session")
 def need() -> Callable[[str], str]:
     """Give the path of a part by name, or end the test as not run."""
@@ -80,6 +115,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
     """Close the run with the parts that were not there, or with the word that there were none."""
     yield
+    if figures := terminalreporter.config.stash[CAMPAIGN].figures:
+        terminalreporter.section("counted")
+        for line in figures:
+            terminalreporter.line(line)
     terminalreporter.section("parts not run")
     for part, tests in sorted(_missing.items()):
         terminalreporter.line(f"{part}: {tests} test{'s' if tests > 1 else ''}")
