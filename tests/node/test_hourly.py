@@ -45,13 +45,20 @@ class Pair:
             station.wake()
 
     async def quiet(self):
-        """Wait until both have cosigned all of the other, and nothing more comes."""
-        while True:
-            await self.until(lambda: all(s.delivered == s.sizes[s.letter] > 4 for s in (self.a, self.b)))
-            sizes = dict(self.a.sizes)
-            await asyncio.sleep(1.3)
-            if sizes == self.a.sizes == self.b.sizes:
-                return
+        """Wait until both have cosigned and anchored all of the other, and neither owes an acknowledgement."""
+        async with asyncio.timeout(25):
+            while not await self._is_quiet():  # noqa: ASYNC110 - what is waited for is in the store
+                await asyncio.sleep(0.05)
+
+    async def _is_quiet(self):
+        both = (self.a, self.b)
+        if any(s.new_for_ack or s.delivered != s.sizes[s.letter] or s.delivered < 5 for s in both):
+            return False
+        found = [await s.newest_pair() for s in both]
+        return self.a.sizes == self.b.sizes and all(
+            pair is not None and {"a": pair[0].size, "b": pair[1].size} == s.sizes
+            for pair, s in zip(found, both, strict=True)
+        )
 
 
 @asynccontextmanager
@@ -105,10 +112,12 @@ async def test_the_side_log_is_committed_to_once_an_hour(pair):
     async with pair.parties.desk("US"):
         pass
     pair.skip(HOUR / 2)
+    await asyncio.sleep(0.3)
     await pair.quiet()
     assert await commitments(pair.b) == []
     size = await pair.b.side.size()
     pair.skip(HOUR / 2 - 60)
+    await asyncio.sleep(0.3)
     await pair.quiet()
     assert await commitments(pair.b) == []
     await hour(pair, 1)
@@ -134,9 +143,11 @@ async def test_an_empty_side_log_is_not_committed_to(pair):
     """While nothing stands in the side log, the hourly ack holds the hash of the state alone."""
     assert await pair.a.side.size() == 0
     pair.skip(HOUR)
-    await pair.quiet()
-    bodies = [unpack(r.env, NodeAck) for _, r in await read(pair.a.own, 9999) if r.t == "node.ack"]
-    assert [body.at for body in bodies if isinstance(body.state, bytes)] != []
+    bodies = []
+    async with asyncio.timeout(25):
+        while not any(isinstance(body.state, bytes) for body in bodies):
+            await asyncio.sleep(0.05)
+            bodies = [unpack(r.env, NodeAck) for _, r in await read(pair.a.own, 9999) if r.t == "node.ack"]
     assert all(not isinstance(body.side, bytes) for body in bodies)
     assert await pair.a.side.size() == 0
 
@@ -161,8 +172,11 @@ async def test_side_notes_are_dropped_once_committed(pair):
 async def test_an_idle_day_keeps_little(pair):
     """After hours of heartbeats few anchors of the shared logs stay, and the newest pair is among them."""
     for _ in range(3):
+        newest = [half.at for half in await pair.b.newest_pair()]
         pair.skip(31)
-        await pair.quiet()
+        async with asyncio.timeout(25):
+            while any(half.at <= at for half, at in zip(await pair.b.newest_pair(), newest, strict=True)):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
     before = {x: len(await pair.b.log(x).kept_notes()) for x in "ab"}
     await pair.b.drop_old_notes()
     pair_kept = await pair.b.newest_pair()
