@@ -15,7 +15,7 @@ from channel.cli.desk import desk
 from channel.cli.group import Context, channel
 from channel.client.export import export as export_archive
 from channel.i18n import Texts
-from channel.protocol.audit import Failure, Report, audit
+from channel.protocol.audit import AuditedMessage, Failure, Report, audit
 from channel.protocol.founding import read_founding
 from channel.protocol.note import parse
 from keys.errors import Unverified, WrongUse
@@ -89,8 +89,7 @@ def _tell(ctx: Context, report: Report) -> None:
         for log in report.attested:
             say("cli.attested", log=log)
         for message in report.messages:
-            standing = ctx.terminal.texts.say(f"code.standing.{message.standing}")
-            ctx.terminal.line(f"  {message.number}  {message.person}  {message.seat}  {standing}")
+            _tell_message(ctx, message)
         for each in report.reveals:
             fields = plain("; ".join(f"{name}: {value}" for name, value in each.body.items())).replace("\n", " ")
             say("cli.revealed", number=each.number, by=each.by, why=each.why, hidden=each.hidden, fields=fields)
@@ -98,12 +97,27 @@ def _tell(ctx: Context, report: Report) -> None:
             say("cli.evidence", kind=kind)
         for record in report.claimed:
             say("cli.claimed", record=record)
+        codes = dict(zip("ab", report.complete_to, strict=True))
+        for letter, index, reason in report.refused:
+            say("cli.not_counted", record=f"{codes[letter]}:{index}", reason=_told(ctx.terminal.texts, reason))
+        for letter, index, flag in report.flags:
+            say("cli.flagged", record=f"{codes[letter]}:{index}", flag=ctx.terminal.texts.say(f"flag.{flag}"))
     if report.chan is not None:
         said = words(report.chan)
         say("cli.words", en=" ".join(said.en), zh=" ".join(said.zh))
     named = report.exit_code == 6 and "CHANNEL_UNKNOWN" not in report.warnings
     say("cli.verify_warned" if named else f"cli.verify_{report.exit_code}")
     ctx.terminal.item(_as_item(report))
+
+
+def _tell_message(ctx: Context, message: AuditedMessage) -> None:
+    """One line: number, then each signer with seat and standing, and whether a second signature was asked for."""
+    say, people = ctx.terminal.texts.say, []
+    for signer in message.signers:
+        seat = say("show.played", seat=signer.seat) if signer.played else signer.seat
+        people.append(f"{signer.person}  {seat}  {say(f'code.standing.{signer.standing}')}")
+    confirm = [say(f"cli.confirm_{message.confirm.replace(' ', '_')}")] if message.confirm else []
+    ctx.terminal.line(plain("  " + "  ".join([message.number, ", ".join(people), *confirm])))
 
 
 def _tell_failure(ctx: Context, f: Failure) -> None:
@@ -130,6 +144,8 @@ def _as_item(report: Report) -> dict[str, Any]:
         "cosigned_at": report.cosigned_at,
         "messages": [asdict(message) for message in report.messages],
         "refused": report.refused,
+        "flags": report.flags,
+        "reveals": [asdict(reveal) for reveal in report.reveals],
         "evidence": report.evidence,
         "claimed": report.claimed,
         "attested": report.attested,

@@ -27,6 +27,7 @@ from channel.protocol.proof import Proved, Span, Unproved, judge_proof
 from channel.protocol.record import try_read
 from channel.protocol.report import LETTERS, AuditedMessage, Failed, Failure, Letter, Report, fail
 from channel.protocol.reveal import Full, Redacted, Revealed, check_reveal, read_reveal
+from channel.protocol.state import confirm_state
 from channel.protocol.succession import Succession
 from channel.protocol.trees import ArchivedLog, Trees
 from channel.protocol.verdicts import Entry, Signer, Verdict
@@ -90,6 +91,7 @@ class _Judged:
     messages: list[AuditedMessage] = field(default_factory=list)
     payloads: dict[tuple[str, bytes], tuple[str, Payload]] = field(default_factory=dict)
     refused: list[tuple[str, int, str]] = field(default_factory=list)
+    flags: list[tuple[str, int, str]] = field(default_factory=list)
     seats: set[str] = field(default_factory=set)
     """PARTY:seat of every seat of the newest rosters."""
     state_hash: bytes | None = None
@@ -129,6 +131,7 @@ class _Audit:
             state_hash=judged.state_hash,
             messages=tuple(judged.messages),
             refused=tuple(judged.refused),
+            flags=tuple(judged.flags),
             reveals=revealed,
             attested=attested,
             evidence=evidence,
@@ -191,10 +194,12 @@ class _Audit:
         judged = _Judged(state_hash=fold.state_hash())
         for x in LETTERS:
             judged.seats |= {f"{self.codes[x]}:{seat}" for seat in fold.party(x).seats}
-        judged.refused = [(v.letter, v.index, v.reason) for v in fold.display() if v.reason not in ("", "OPAQUE")]
+        shown = fold.display()
+        judged.refused = [(v.letter, v.index, v.reason) for v in shown if v.reason not in ("", "OPAQUE")]
+        judged.flags = [(v.letter, v.index, flag) for v in shown for flag in sorted(v.flags)]
         for m in fold.messages():
             acks = tuple(a.doc.step for a in m.acks if isinstance(a.doc, Ack))
-            self._add(judged, m.verdict, m.verdict.number, m.ph, m.receipt_time, acks)
+            self._add(judged, m.verdict, m.verdict.number, m.ph, m.receipt_time, acks, m.confirm)
         return judged
 
     def _judge_given(self, keys: Succession) -> _Judged:
@@ -223,11 +228,18 @@ class _Audit:
         for ph, e in proved.messages.items():
             acks = tuple(a.doc.step for a in proved.acks.get(ph, ()) if isinstance(a.doc, Ack))
             ref = f"{self.codes[LETTERS[e.p]]}:{e.i}"
-            self._add(judged, e, ref, ph, proved.receipt_time(e), acks)
+            self._add(judged, e, ref, ph, proved.receipt_time(e), acks, confirm_state(proved.tables, e))
         return judged
 
     def _add(
-        self, judged: _Judged, m: Verdict | Entry, number: str, ph: bytes, receipt: int | None, acks: tuple[str, ...]
+        self,
+        judged: _Judged,
+        m: Verdict | Entry,
+        number: str,
+        ph: bytes,
+        receipt: int | None,
+        acks: tuple[str, ...],
+        confirm: str,
     ) -> None:
         letter, i = (m.letter, m.index) if isinstance(m, Verdict) else (LETTERS[m.p], m.i)
         author: Signer = next(s for s in m.signers if s.kid == m.doc.from_)
@@ -245,6 +257,8 @@ class _Audit:
                 logged=m.record.ts if m.record else 0,
                 receipt_time=receipt,
                 acks=acks,
+                signers=m.signers,
+                confirm=confirm,
             )
         )
 

@@ -166,6 +166,8 @@ def _take(proved: Proved, e: Entry) -> None:
         proved.refused.append(e)
     elif e.t == "msg":
         proved.messages[e.ph] = e
+    elif e.t == "confirm":
+        proved.tables.confirms.setdefault(e.doc.ph, e)
     else:
         proved.acks.setdefault(e.doc.ph, []).append(e)
 

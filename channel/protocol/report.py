@@ -7,6 +7,7 @@ from typing import Literal, NoReturn
 
 from channel.protocol.archive import Section
 from channel.protocol.reveal import Revealed
+from channel.protocol.verdicts import Signer
 
 Letter = Literal["a", "b"]
 LETTERS: tuple[Letter, Letter] = ("a", "b")
@@ -43,6 +44,10 @@ class AuditedMessage:
     logged: int
     receipt_time: int | None
     acks: tuple[str, ...]
+    signers: tuple[Signer, ...]
+    """All who signed, the author among them; ``played``: by control, in an exercise."""
+    confirm: str
+    """"" where no second signature is asked, else "awaiting", "in time" or "late"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,8 @@ class Report:
     messages: tuple[AuditedMessage, ...] = ()
     refused: tuple[tuple[str, int, str], ...] = ()
     """Letter, joined position and reason of records that do not count."""
+    flags: tuple[tuple[str, int, str], ...] = ()
+    """Letter, joined position and flag of records: EXPIRED keys, or a time askew; they change nothing."""
     reveals: tuple[Revealed, ...] = ()
     attested: tuple[str, ...] = ()
     """PARTY/number of ended log numbers whose last note is no anchor: the authority's signatures stand in its place."""

@@ -30,7 +30,7 @@ from keys.codec import pack
 from keys.envelope import sign
 from keys.errors import Malformed, Refused
 from tests.archives import AT, archive, blobs, head, log_key, note, opened, parts, proof, sealed
-from tests.world import Sent, World, note_keys
+from tests.world import START, YEAR, Sent, World, note_keys
 
 BODY = {"text": "one text", "state": "EST", "time": 1_795_478_400_000}
 
@@ -273,6 +273,24 @@ def test_the_quorum_of_the_policy_in_force():
     assert audit(seen_by("a", "b"), world.chan).exit_code == 0
     fails(audit(seen_by("a"), world.chan), 5, "note", "fewer witnesses")
     fails(audit(seen_by("a", "b", by=note_keys("another")), world.chan), 5, "note", "fewer witnesses")
+
+
+# --- what is listed and changes nothing ------------------------------------------------------------------------------------
+
+
+def test_expired_keys_and_times_askew_are_listed():
+    """A record later than its party's papers were meant to stand, received by a clock far behind: good all the same."""
+    world = World(small=True, seed="old")
+    sent = world.send("a", "expert1", at=START + 3 * YEAR)
+    world.ack("b", "expert1", sent)
+    report = audit(archive(world), world.chan)
+    assert report.exit_code == 0
+    assert [flag for flag in report.flags if flag[0] == "a"] == [
+        ("a", sent.index, "EXPIRED"),
+        ("a", sent.index, "SKEW_AHEAD"),
+    ]
+    assert {flag for letter, _, flag in report.flags if letter == "b"} == {"SKEW_BEHIND"}  # seen years later
+    assert [m.ph for m in report.messages] == [sent.ph]
 
 
 # --- encoding -------------------------------------------------------------------------------------------------------------

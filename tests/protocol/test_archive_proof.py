@@ -97,10 +97,12 @@ def test_a_proof_says_who_signed_where_and_who_read_it():
     report = checked(data)
     assert (report.exit_code, report.form, report.state_hash, report.refused) == (0, "proof", None, ())
     assert audit(data).exit_code == 6
-    alike = ("ref", "ph", "person", "seat", "role", "standing", "authored", "logged", "acks")
+    alike = ("ref", "ph", "person", "seat", "role", "standing", "authored", "logged", "acks", "signers", "confirm")
     say = lambda r: sorted([getattr(m, name) for name in alike] for m in r.messages)  # noqa: E731
     assert say(report) == say(whole)
     assert all(m.number == m.ref for m in report.messages)
+    assert [m.confirm for m in report.messages] == ["", "", "", "in time"]
+    assert [m.confirm for m in checked(of(sent[4])).messages] == ["awaiting"]
     assert report.complete_to == whole.complete_to
     assert report.cosigned_at == whole.cosigned_at
     types = [read_record(s.fields[3]).t for s in read(data).of(PROOF)]

@@ -1,7 +1,7 @@
 """Every byte, every record and every cut of a small archive (docs/protocol.md 16.2): 3 or 5, and where.
 
 The archive is of the smallest lawful channel with one message, read by the other side. An everyday run changes every
-16th byte from an offset that goes with the run's seed; ``--campaign 16`` changes all of them, twice, and makes every cut.
+32nd byte from an offset that goes with the run's seed; ``--campaign 32`` changes all of them, twice, and makes every cut.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ PIECE = 2000
 
 @pytest.fixture(scope="module")
 def step(request: pytest.FixtureRequest) -> int:
-    """How many bytes lie between two that are changed: 16, in a campaign of N rounds as many times fewer, at least 1."""
-    return max(1, 16 // int(request.config.getoption("--campaign", default=1)))
+    """How many bytes lie between two that are changed: 32, in a campaign of N rounds as many times fewer, at least 1."""
+    return max(1, 32 // int(request.config.getoption("--campaign", default=1)))
 
 
 @pytest.fixture(scope="module")
