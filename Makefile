@@ -32,7 +32,7 @@ test: $(STAMP)  ## the whole test suite; ARGS goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
 faults: $(STAMP)  ## kills and damage for longer; SEED=2 draws others, ROUNDS=3 is three times as many
-	@$(BIN)/python -m pytest tests/faults --campaign $(ROUNDS) --seed $(SEED) $(ARGS)
+	@$(BIN)/python -m pytest tests/faults tests/protocol/test_archive_small.py --campaign $(ROUNDS) --seed $(SEED) $(ARGS)
 
 check: $(STAMP)  ## lint, format, types, floors
 	$(BIN)/ruff check $(SOURCES)

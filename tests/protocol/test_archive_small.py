@@ -7,7 +7,6 @@ The archive is of the smallest lawful channel with one message, read by the othe
 from __future__ import annotations
 
 import random
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -39,9 +38,9 @@ PIECE = 2000
 
 
 @pytest.fixture(scope="module")
-def step(request: pytest.FixtureRequest) -> int:
+def step(campaign: Any) -> int:
     """How many bytes lie between two that are changed: 32, in a campaign of N rounds as many times fewer, at least 1."""
-    return max(1, 32 // int(request.config.getoption("--campaign", default=1)))
+    return max(1, 32 // campaign.rounds)
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +58,10 @@ def spread(
     return [one for each in waiting for one in each.result()]
 
 
-def tally(outcomes: list[Any]) -> Counter[tuple[int, str]]:
-    return Counter((code, part) for _, code, part, _, _ in outcomes)
+def tally(outcomes: list[Any]) -> str:
+    """How many ended with which exit code and part."""
+    found = Counter(f"{code} {part}" for _, code, part, _, _ in outcomes)
+    return ", ".join(f"{what}: {found[what]}" for what in sorted(found))
 
 
 def test_the_archive_is_as_small_as_the_rules_allow_and_holds():
@@ -75,14 +76,16 @@ def test_the_archive_is_as_small_as_the_rules_allow_and_holds():
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("flip", [False, True], ids=["any value", "one bit"])
-def test_every_byte(pool: ProcessPoolExecutor, step: int, flip: bool):
+def test_every_byte(pool: ProcessPoolExecutor, campaign: Any, step: int, flip: bool):
     """No byte can be changed, and the place that is named is the section, mostly the record, that it stands in."""
     seed = random.randrange(1 << 30)
     places = list(range(seed % step, len(DATA), step))
     outcomes = spread(pool, change_places, places, seed, flip=flip)
     assert [(at, seed) for at, code, *_ in outcomes if code not in (3, 5)] == []
     assert [(at, seed, rest) for at, *rest in outcomes if not named_rightly(at, *rest)] == []
-    sys.stdout.write(f"{len(places)} of {len(DATA)} bytes changed: {sorted(tally(outcomes).items())}\n")
+    campaign.report(
+        f"archive: {len(places)} of {len(DATA)} bytes changed, {'one bit' if flip else 'any value'}: {tally(outcomes)}"
+    )
     in_records = sum(any(low <= at < high for low, high in RECORD_SPANS) for at in places)
     assert sum(part == "record" for _, _, part, _, _ in outcomes) > 0.98 * in_records
 
@@ -110,7 +113,7 @@ def named_rightly(at: int, code: int, part: str, offset: int, why: str) -> bool:
 
 
 @pytest.mark.timeout(3600)
-def test_every_cut(pool: ProcessPoolExecutor, step: int):
+def test_every_cut(pool: ProcessPoolExecutor, campaign: Any, step: int):
     """No length but the whole passes, with the old end or with a SHA-256 made for what is left."""
     seed = random.randrange(1 << 30)
     lengths = sorted(
@@ -119,7 +122,7 @@ def test_every_cut(pool: ProcessPoolExecutor, step: int):
     outcomes = spread(pool, cut_off, lengths, seed)
     assert [(n, seed) for n, code, *_ in outcomes if code not in (3, 5)] == []
     assert all(part and 0 <= offset <= len(DATA) for _, _, part, offset, _ in outcomes)
-    sys.stdout.write(f"{len(lengths)} cuts: {sorted(tally(outcomes).items())}\n")
+    campaign.report(f"archive: {len(lengths)} of {len(DATA)} cuts: {tally(outcomes)}")
 
 
 # --- records --------------------------------------------------------------------------------------------------------------
