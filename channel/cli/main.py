@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from channel.cli import demo, messages, proofs, records, service, trial
+from channel.cli import demo, messages, proofs, records, recovery, service, trial
 from channel.cli.group import channel
 
-GROUPS = (demo, messages, proofs, records, service, trial)
+GROUPS = (demo, messages, proofs, records, recovery, service, trial)
 """Each registers its commands with ``channel`` when it is imported."""
 
 

@@ -28,14 +28,14 @@ def node() -> None:
 @click.pass_obj
 def run(ctx: Context) -> None:
     """Run the node of a home until it is told to stop / 运行节点."""
-    asyncio.run(run_node(_node_home(ctx), SystemClock()))
+    asyncio.run(run_node(node_home(ctx), SystemClock()))
 
 
 @node.command()
 @click.pass_obj
 def status(ctx: Context) -> None:
     """Show what state the node is in / 显示节点状态."""
-    home = _node_home(ctx)
+    home = node_home(ctx)
     path = home / "run.json"
     if not path.exists():
         raise Unavailable("NODE_NOT_RUNNING", home=str(home))
@@ -46,7 +46,8 @@ def status(ctx: Context) -> None:
     ctx.terminal.item({**health, "pid": run_file["pid"]})
 
 
-def _node_home(ctx: Context) -> Path:
+def node_home(ctx: Context) -> Path:
+    """The home, which has to be a node's: ``WrongUse`` NO_NODE_HOME."""
     if not (ctx.home / "node.toml").exists():
         raise WrongUse("NO_NODE_HOME", path=str(ctx.home))
     return ctx.home
