@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from channel.node.writer import Writer
 
 ACK_SECONDS = 1.0  # at most; ``cosign_s`` of the policy is the outer limit
-HOUR = 3600.0
 MINUTE = 60.0
 SLICE = 5.0
 
@@ -40,7 +39,6 @@ class Speaker:
         self._station, self._shared, self._side = station, shared, side
         self._clock, self._random = clock, random
         self._ack_due: float | None = None
-        self._hourly_due = clock.monotonic() + HOUR
         self._alarm_from = clock.monotonic()
 
     async def boot(self, why: Literal["start", "jump", "confirmed"]) -> None:
@@ -66,10 +64,9 @@ class Speaker:
             for code, count, ref in self._station.alarms.take():
                 alarm = Alarm(code=code, count=count, ref=UNSET if ref is None else ref)
                 await self._shared.append(Pending("node.alarm", pack(alarm)))
-        if now >= self._hourly_due:
-            self._hourly_due = now + HOUR
+        if self._station.stamps.now() >= self._station.hourly_due():
             await self._hourly_ack()
-        if not self._station.new_for_ack:
+        if not self._station.owes_ack:
             self._ack_due = None
         elif self._ack_due is None:
             self._ack_due = now + min(ACK_SECONDS, self._station.policy().timers.cosign_s / 2)
@@ -92,7 +89,7 @@ class Speaker:
 
     def _pause(self) -> float:
         now = self._clock.monotonic()
-        due = [self._hourly_due, now + SLICE]
+        due = [now + SLICE, now + (self._station.hourly_due() - self._station.stamps.now()) / 1000]
         if self._ack_due is not None:
             due.append(self._ack_due)
         if self._station.alarms.counts:

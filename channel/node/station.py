@@ -13,14 +13,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import UNSET
+
 from channel.log.notes import COSIGNED, NoteKey, may_go
 from channel.node.signer import Origins, Signer
 from channel.node.state import MOVES, WRITING, State
 from channel.protocol import note as notes
 from channel.protocol.fold import Fold
 from channel.protocol.note import Note, NotePublic
-from channel.protocol.record import NOTHING_SEEN, Seen, try_read
-from keys.errors import Problem, Unavailable
+from channel.protocol.record import NOTHING_SEEN, NodeAck, Record, Seen, try_read
+from keys.codec import unpack
+from keys.errors import Malformed, Problem, Unavailable
 
 if TYPE_CHECKING:
     from channel.log.log import Log
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 Letter = Literal["a", "b"]
 READ_AT_ONCE = 256
+HOUR_MS = 3_600_000
 
 
 @dataclass(slots=True)
@@ -75,7 +79,9 @@ class Station:
         self.delivered = 0  # size of the own log that the peer has cosigned
         self.undelivered_bytes = 0
         self.heard_ms = 0  # stamp of the peer's last sign of life
-        self.new_for_ack = 0  # peer records other than node.ack, cosigned since the last own record
+        self._owed = 0  # size of the peer's log at its newest record other than node.ack
+        self._told = 0  # size of the peer's log that an own record has seen
+        self._hourly_ms = 0  # ts of the newest hourly ack, or of the first own record
         self.cosigned_peer: Seen = NOTHING_SEEN
         self.side_committed = 0  # size of the side log in the newest hourly commitment
         self._blobs: dict[bytes, bytes] = {}
@@ -182,15 +188,27 @@ class Station:
             if letter == self.letter:
                 weight = sum(len(blobs[h]) for h in record.blobs if h in blobs) if record else 0
                 self._weights[at] = len(raw) + weight
-                self.new_for_ack = 0
+                if record is not None:
+                    self._told = max(self._told, record.seen[1])
+                    if not self._hourly_ms or _is_hourly(record):
+                        self._hourly_ms = record.ts
             elif record is None or record.t != "node.ack":
-                self.new_for_ack += 1
+                self._owed = at + 1
         self.sizes[letter] = first + len(records)
         try:
             self.fold.add(letter, records)
         except Unavailable as e:  # a key or book is not here yet: the fold holds the records and tries again
             self.telemetry.say_problem("fold waits", e)
         self.wake()
+
+    @property
+    def owes_ack(self) -> bool:
+        """Whether the peer has records other than ``node.ack`` that no own record has seen."""
+        return self._owed > self._told
+
+    def hourly_due(self) -> int:
+        """When the next hourly ack is due, ms; also where the node was started again meanwhile."""
+        return (self._hourly_ms or self.stamps.now()) + HOUR_MS
 
     def peer_has(self, size: int) -> None:
         """The peer has cosigned the own log up to ``size``."""
@@ -274,6 +292,17 @@ def origins_of(chan: bytes, letter: Letter) -> Origins:
     return Origins(
         notes.origin(chan, letter, 0), notes.origin(chan, letter, 0, side=True), notes.origin(chan, other, 0)
     )
+
+
+def _is_hourly(record: Record) -> bool:
+    """Whether it is a ``node.ack`` of the hourly kind: with the side log's hash or the state's."""
+    if record.t != "node.ack":
+        return False
+    try:
+        body = unpack(record.env, NodeAck)
+    except Malformed:
+        return False
+    return body.side is not UNSET or body.state is not UNSET
 
 
 def _other(letter: str) -> str:

@@ -52,7 +52,7 @@ class Pair:
 
     async def _is_quiet(self):
         both = (self.a, self.b)
-        if any(s.new_for_ack or s.delivered != s.sizes[s.letter] or s.delivered < 5 for s in both):
+        if any(s.owes_ack or s.delivered != s.sizes[s.letter] or s.delivered < 5 for s in both):
             return False
         found = [await s.newest_pair() for s in both]
         return self.a.sizes == self.b.sizes and all(

@@ -135,6 +135,19 @@ async def test_record_says_what_its_node_had_cosigned(pair):
         assert record.seen[2] == pair.b.fold.roots("a", record.seen[1])
 
 
+async def test_a_commit_of_unknown_outcome_ends_the_receiver(pair):
+    """Where the journal does not follow what the store took, nothing is cosigned and the node ends; recovery may look."""
+    us = pair.nodes[1]
+    pair.b.signer._journal._db.execute("UPDATE head SET size = 999 WHERE origin = ?", (pair.b.origins.peer,))
+    async with pair.parties.desk("CN") as cn:
+        index, _ = await cn.send()
+        async with asyncio.timeout(20):
+            with pytest.raises(Fatal, match="COMMIT"):
+                await us.ended
+    assert pair.b.state is State.HALTED
+    assert pair.a.delivered <= index
+
+
 async def test_an_own_fault_ends_the_courier(pair):
     """An error of the own signer is no matter of the line: the courier raises it and does not try again."""
 
