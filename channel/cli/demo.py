@@ -126,13 +126,13 @@ async def _exchange(terminal: Terminal, us: Client, cn: Client) -> MessageView:
     _row(terminal, us, sent, "delivered")
     await _seen(cn, sent.ph)
     got = cn.find(sent.ph)
-    terminal.row("CN", f"{_who(terminal, cn, got)}: {cn.open(got).body['line']}")
+    terminal.row("CN", _said(terminal, cn, got))
     await cn.ack(got, "read")
     _row(terminal, us, await us.wait(sent.ph, "read", WAIT), "read")
     reply = await cn.send(Draft(fmt="F04", body={"line": LINES["CN"]}, lang="zh", case=sent.ph, refs=(sent.ph,)))
     _row(terminal, cn, await cn.wait(reply.ph, "delivered", WAIT), "delivered")
     await _seen(us, reply.ph)
-    terminal.row("US", f"{_who(terminal, us, us.find(reply.ph))}: {us.open(us.find(reply.ph)).body['line']}")
+    terminal.row("US", _said(terminal, us, us.find(reply.ph)))
     await us.ack(us.find(reply.ph), "read")
     _row(terminal, cn, await cn.wait(reply.ph, "read", WAIT), "read")
     return sent
@@ -155,9 +155,11 @@ def _row(terminal: Terminal, client: Client, message: MessageView, state: str) -
     terminal.row(client.home.config.party, f"{message.verdict.number} {terminal.texts.say(f'state.{state}')}")
 
 
-def _who(terminal: Terminal, client: Client, message: MessageView) -> str:
-    names = Names(client, terminal.texts)
-    return f"{message.verdict.number} {names.speaker(message.verdict.letter, author(message))}"
+def _said(terminal: Terminal, client: Client, message: MessageView) -> str:
+    """Number, who speaks and for whom, and the line."""
+    who = Names(client, terminal.texts).speaker(message.verdict.letter, author(message))
+    colon = "：" if terminal.lang == "zh" else ": "
+    return f"{message.verdict.number} {who}{colon}{client.open(message).body['line']}"
 
 
 async def _changed_byte(terminal: Terminal, us: Client, place: Path) -> None:
@@ -203,7 +205,7 @@ async def _type_lines(terminal: Terminal, us: Client, cn: Client, case: MessageV
             )
             _row(terminal, us, await us.wait(sent.ph, "delivered", WAIT), "delivered")
             await _seen(cn, sent.ph)
-            terminal.row("CN", f"{_who(terminal, cn, cn.find(sent.ph))}: {cn.open(cn.find(sent.ph)).body['line']}")
+            terminal.row("CN", _said(terminal, cn, cn.find(sent.ph)))
         except Problem as e:
             terminal.problem(e)
 

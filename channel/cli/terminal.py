@@ -18,6 +18,8 @@ from channel.i18n import Texts
 from keys.errors import Problem
 from keys.plain import plain
 
+CLOSING = "。，；：、？！）》」』”’%"
+
 
 class Terminal:
     """Prints in one language, as text or as JSON lines."""
@@ -105,8 +107,10 @@ def _wrapped(text: str, width: int) -> list[str]:
     for char in text:
         if cell_len(line + char) > width:
             cut = line.rfind(" ") + 1
-            keep, line = (line[:cut], line[cut:]) if cut > width // 2 else (line, "")
-            lines.append(keep)
+            if cut <= width // 2:  # no space to break at: anywhere, but a line never begins with what closes one
+                cut = len(line) - (char in CLOSING and len(line) > 1)
+            lines.append(line[:cut].rstrip())
+            line = line[cut:]
         line += char
     return [*lines, line]
 
