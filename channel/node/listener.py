@@ -119,13 +119,16 @@ class Receiver:
     async def _keep(self, raw: bytes, outcome: append.Unprocessable422) -> None:
         """What the peer signed and what does not fit. Two histories: stop cosigning first, then keep the proof."""
         station = self._station
-        digest, new = self._refusals.keep("fork" if outcome.freeze else "append", raw)
-        if new:
-            station.alarms.add(outcome.why, digest)
         if outcome.freeze:
             station.move(State.FROZEN_PEER)
-        if outcome.evidence is not None:
-            await keep_evidence(outcome.evidence, self._refusals, self._shared, station.alarms)
+        try:
+            digest, new = self._refusals.keep("fork" if outcome.freeze else "append", raw)
+            if new:
+                station.alarms.add(outcome.why, digest)
+            if outcome.evidence is not None:
+                await keep_evidence(outcome.evidence, self._refusals, self._shared, station.alarms)
+        except OSError as e:
+            raise Fatal("COMMIT", why=type(e).__name__, log=station.mirror.name) from e
         station.wake()
 
 

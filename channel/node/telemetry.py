@@ -6,6 +6,7 @@ hashes, and anything else is refused here, not left to the care of callers.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, TextIO, cast
@@ -31,7 +32,7 @@ class Telemetry:
 
     def __init__(self, clock: Clock, party: str, out: TextIO | None = None) -> None:
         self._clock = clock
-        self._spool = Spool(sys.stderr.fileno()) if out is None else None
+        self._spool = _standard_error() if out is None else None
         self._log = structlog.wrap_logger(
             structlog.PrintLogger(cast("TextIO", out or self._spool)),
             processors=[self._stamp, structlog.processors.JSONRenderer(ensure_ascii=True)],
@@ -68,6 +69,11 @@ class Telemetry:
     def _stamp(self, _logger: object, _name: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
         event["ts"] = self._clock.now()
         return event
+
+
+def _standard_error() -> Spool:
+    """Standard error; nowhere for a process that was started without one."""
+    return Spool(sys.stderr.fileno() if sys.stderr is not None else os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC))
 
 
 def _plain(value: Value) -> int | float | bool | str:

@@ -15,7 +15,7 @@ from channel.log.journal import Journal
 from channel.node.app import serving
 from channel.node.committer import Committer
 from channel.node.refusals import MAX_FILES, Refusals, keep_evidence
-from channel.node.state import State
+from channel.node.state import Fatal, State
 from channel.node.station import Alarms
 from channel.node.tls import peer_client_context
 from channel.protocol import append, evidence
@@ -190,6 +190,17 @@ async def test_each_trace_of_two_histories_keeps_the_channel_frozen(parties, lea
         assert us.station.opened
     async with running(parties, "CN") as cn, running(parties, "US") as us:
         await until(lambda: us.station.state is State.FROZEN_PEER, us, cn)
+
+
+async def test_what_cannot_be_kept_ends_the_node(parties):
+    """Where the disk does not take a request that shows two histories, nothing more is cosigned and the node ends."""
+    (parties.nodes["US"] / "refused").write_text("no folder")
+    async with opened(parties) as (_, us, liar):
+        assert (await liar.fork())[0] == (503, "RECOVERING")
+        async with asyncio.timeout(20):
+            with pytest.raises(Fatal, match="COMMIT"):
+                await us.ended
+        assert us.station.state is State.HALTED
 
 
 async def test_requests_that_race_with_a_fork_are_not_cosigned(parties):
