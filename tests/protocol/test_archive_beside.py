@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from channel.protocol.archive import BLOB, EVIDENCE, HEAD, REVEAL, framed, read, write
+from channel.protocol.archive import BLOB, EVIDENCE, HEAD, NOTE, RECORDS, REVEAL, framed, read, write
 from channel.protocol.audit import Report, audit
 from channel.protocol.charter import Witness
 from channel.protocol.evidence import Known, Tree, make_e1, make_e2, make_e4, make_e6
@@ -329,3 +329,43 @@ def test_sections_of_other_shapes():
         [*sections, [EVIDENCE, 1]],
     ):
         assert audit(framed(pack(s) for s in wrong), world.chan).exit_code == 3
+
+
+def test_records_stand_in_sections_of_256():
+    """The same records split elsewhere, begun at another index, or in an empty section more, are another encoding."""
+    world, _ = trial()
+    sections = [[s.kind, *s.fields] for s in read(archive(world)).sections]
+    n = next(i for i, s in enumerate(sections) if s[0] == RECORDS)
+    kind, letter, number, _, records = sections[n]
+    for wrong in (
+        [[kind, letter, number, 0, records[:2]], [kind, letter, number, 2, records[2:]]],
+        [[kind, letter, number, 1, records]],
+        [[kind, letter, number, 256, records]],
+        [[kind, letter, number, 0, records[:2]], [kind, letter, number, 256, records[2:]]],
+    ):
+        report = audit(framed(pack(s) for s in [*sections[:n], *wrong, *sections[n + 1 :]]), world.chan)
+        assert (report.exit_code, report.failure and report.failure.code) == (5, "RECORDS")
+    empty = [*sections[: n + 1], [kind, letter, number, 256, []], *sections[n + 1 :]]
+    assert audit(framed(pack(s) for s in empty), world.chan).exit_code == 3
+
+
+@pytest.mark.parametrize("form", ["full", "proof"])
+def test_of_head_note_and_records_the_odd_one_is_named(form: str):
+    """A changed channel, size or root of the head, and a changed size or root of a note."""
+    world, sent = trial()
+    data = archive(world) if form == "full" else proof(world, [sent[0].ph])
+    sections = [[s.kind, *s.fields] for s in read(data).sections]
+    top, n = sections[0][1], next(i for i, s in enumerate(sections) if s[0] == NOTE)
+    (number, size, root), other = top["cut"]
+    heads = [
+        {"chan": bytes(32)},
+        {"cut": [[number, size + 1, root], other]},
+        {"cut": [[number, size, bytes(32)], other]},
+    ]
+    for change in heads:
+        report = audit(framed(pack(s) for s in [[HEAD, top | change], *sections[1:]]), world.chan)
+        fails(report, 5, "head")
+    of = note(world, "a")
+    for changed in (replace(of, size=of.size + 1), replace(of, root=bytes(32))):
+        put = [*sections[:n], [*sections[n][:3], changed.encode()], *sections[n + 1 :]]
+        fails(audit(framed(pack(s) for s in put), world.chan), 5, "note")
