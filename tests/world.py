@@ -24,9 +24,10 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from channel.protocol.book import NEEDED, NEEDED_LABELS, NEEDED_SENTENCES
-from channel.protocol.charter import Charter, CharterParty, Final, NoteKeys, Policy, Succeed, channel_id
+from channel.protocol.charter import Charter, CharterParty, Final, NoteKeys, Policy, Succeed
 from channel.protocol.defaults import default_policy
 from channel.protocol.fold import Fold
+from channel.protocol.founding import Founding, FoundingParty
 from channel.protocol.header import Header, Move, Payload, payload_of
 from channel.protocol.merkle import EMPTY, Frontier, leaf_hash
 from channel.protocol.note import NotePrivate, origin
@@ -222,17 +223,15 @@ def found(mode: int, seed: str = "", cooling: int | None = None, *, small: bool 
         policy=policy_env.hash, nonce_a=digest(b"a"), nonce_b=digest(b"b"), created=START, supersedes=ZERO,
     )  # fmt: skip
     charter_env = sign("charter", charter, everyone)
-    records = {}
-    for x, c in sides.items():
-        root_env = sign("root", roots[x], c.authority()[:2])
-        roster_env = sign("roster", rosters[x], c.authority()[:2])
-        records[x] = (
-            ("charter", charter_env.encode(), tuple(sorted(p.cert for p in parties))),
-            ("root", root_env.encode(), roots[x].keys),
-            ("roster", roster_env.encode(), roster_blobs(rosters[x])),
-            ("policy", policy_env.encode(), tuple(sorted(digest(b) for b in books))),
-        )
-    return Opened(charter, policy, roots, rosters, records, blobs, channel_id(charter_env.payload))
+    a, b = (
+        FoundingParty(root=sign("root", roots[x], keys).encode(), roster=sign("roster", rosters[x], keys).encode())
+        for x, keys in ((x, c.authority()[:2]) for x, c in sides.items())
+    )
+    founding = Founding(
+        charter=charter_env.encode(), a=a, b=b, policy=policy_env.encode(), blobs=tuple(blobs.values())
+    )  # fmt: skip
+    records = {x: tuple(founding.opening(x)) for x in sides}
+    return Opened(charter, policy, roots, rosters, records, blobs, founding.chan)
 
 
 class World:
