@@ -20,7 +20,7 @@ from channel.protocol import note as notes
 from channel.protocol.record import try_read
 
 ED25519_BYTES = 64
-WRITES = {"SELECT", "MULTI", "EXEC", "FUNCTION", "HINCRBY", "HSET", "SET", "SETRANGE", "XADD"}
+WRITES = {"SELECT", "MULTI", "EXEC", "FUNCTION", "HINCRBY", "HSET", "HDEL", "SET", "SETRANGE", "XADD"}
 
 
 @dataclass(frozen=True)
@@ -88,21 +88,24 @@ def told(home):
 def check_history(home, commands, book, cosigner):
     """Nothing was ever taken back: records go in one after the other, and neither log nor cosigner went to a smaller size.
 
-    Each note that was ever written goes into the book, also one that another replaced. The cosigner is this node's. An
-    anchor is made beside the commits and may be stored after the next note: its order is that of its times (notebook).
+    No note, own or cosigned, was written before all records under it; each call of the store is durable by itself. Each
+    note that was ever written goes into the book, also one that another replaced. The cosigner is this node's. An anchor
+    is made beside the commits and may be stored after the next note: its order is that of its times (notebook).
     """
     assert {words[0].decode().upper() for words in commands} <= WRITES
     ends, sizes, seen = {}, {}, set()
     for words in commands:
-        command = words[0].decode().upper()
+        command, name = words[0].decode().upper(), words[1:] and words[1].rpartition(b":")[2]  # the log of a key
+        assert command != "HDEL" or b":notes:" in words[1]  # notes alone may go
         if command == "XADD":
-            key, at = words[1], int(words[2].removesuffix(b"-0"))
-            assert at == ends.get(key, 0) + 1, f"{home}: {key} {at}"
-            ends[key] = at
+            at = int(words[2].removesuffix(b"-0"))
+            assert at == ends.get(name, 0) + 1, f"{home}: {name} {at}"
+            ends[name] = at
         for raw in words[2:] if command in {"SET", "HSET"} else ():
             if raw.startswith(b"dcx1/") and b"\n\n" in raw:
                 book.add(raw, "store")
                 note = notes.parse(raw)
+                assert note.size <= ends[name], f"{home}: a note of {name} over {note.size}, records {ends[name]}"
                 for line in note.lines:
                     timed = len(line.sig) > ED25519_BYTES  # the time tells the order in which anchors were signed
                     if line not in seen and (line.name == cosigner or not timed):
