@@ -6,6 +6,7 @@ import getpass
 import json
 import os
 import sqlite3
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,7 +25,8 @@ async def desk(ctx: Context, default_seat: str = "expert-1") -> AsyncIterator[Cl
     """The client of the home and seat that the options name, after a first ``sync``."""
     home = DeskHome(ctx.home)
     try:
-        keys = unlock(home, ctx.seat or default_seat, ctx.passphrase_file)
+        seat = ctx.seat or default_seat
+        keys = unlock(home, seat, ctx.passphrase_file, ctx.terminal.texts.say("cli.passphrase", seat=seat))
         if keys.sign.mode != home.founding.read_charter().mode:
             raise Refused("MODE")
         async with Client(home, keys, node_url(home), clock=SystemClock(), random=os.urandom) as client:
@@ -46,8 +48,8 @@ def _check_seat(client: Client) -> None:
         raise WrongUse("SEAT_KEY", seat=client.keys.seat, found=member.seat)
 
 
-def unlock(home: DeskHome, seat: str, passphrase_file: Path | None) -> SeatKeys:
-    """A seat's keys, with the passphrase of the file, of a trial home's own file, or typed."""
+def unlock(home: DeskHome, seat: str, passphrase_file: Path | None, prompt: str = "") -> SeatKeys:
+    """A seat's keys, with the passphrase of the file, of a trial home's own file, or typed at a terminal."""
     path = home.path / "keys" / f"{seat}.key"
     if seat not in home.seats():
         raise WrongUse("NO_SEAT", seat=seat, seats=", ".join(home.seats()))
@@ -56,8 +58,10 @@ def unlock(home: DeskHome, seat: str, passphrase_file: Path | None) -> SeatKeys:
         passphrase = read_passphrase(passphrase_file)
     elif beside.exists():
         passphrase = read_passphrase(beside)
+    elif sys.stdin.isatty():
+        passphrase = Passphrase(getpass.getpass(prompt))
     else:
-        passphrase = Passphrase(getpass.getpass(f"{seat}: "))
+        raise WrongUse("NO_PASSPHRASE", seat=seat)
     by_suite = {key.public.suite: key for key in read_keys(path, passphrase)}
     if set(by_suite) != {SIGN, SEAL}:
         raise WrongUse("SEAT_KEYS", path=path)

@@ -24,6 +24,7 @@ from channel.cli.terminal import Terminal
 from channel.i18n import pick_language
 from keys.errors import Problem, WrongUse
 
+INTERRUPTED = 130  # by Ctrl-C, as shells have it
 GIVEN = "channel.given"
 """Where click keeps, for one call of the program, what the shared options said."""
 
@@ -125,7 +126,7 @@ class Commands(Shared, click.Group):
         except click.UsageError as e:
             code = _tell(e.ctx.meta.get(GIVEN, {}) if e.ctx else {}, wrong_use(e))
         except click.Abort:
-            code = 130
+            code = INTERRUPTED
         sys.exit(code or 0)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -134,6 +135,9 @@ class Commands(Shared, click.Group):
             return super().invoke(ctx)
         except Problem as e:
             return _tell(ctx.meta.get(GIVEN, {}), e)
+        except (KeyboardInterrupt, click.Abort):
+            _tell(ctx.meta.get(GIVEN, {}), WrongUse("STOPPED"))
+            return INTERRUPTED
         except OSError as e:
             if e.filename is None:  # not about a file: the end of a pipe, or a fault of ours
                 raise

@@ -154,6 +154,21 @@ def test_send_waits_until_a_person_has_read_it(machine):
     assert objects(out)[0]["acks"] == ["read"]
 
 
+@pytest.mark.parametrize(("lang", "word"), [("en", "is kept"), ("zh", "已保存")])
+def test_a_wait_that_is_interrupted(machine, lang, word):
+    """Ctrl-C while send waits ends it with 130 and says that nothing is lost; the message is in the log."""
+    waiting = machine.spawn(
+        "--home", machine.desk("us"), "--lang", lang, "send", f"wait {lang}", "--wait", "read", "--timeout", "60s"
+    )
+    machine.until(lambda: machine.good("cn", "inbox")[-1]["body"]["line"] == f"wait {lang}")
+    waiting.send_signal(signal.SIGINT)
+    out, err = waiting.communicate(timeout=20)
+    assert (waiting.returncode, out) == (130, "")
+    assert "(STOPPED)" in err
+    assert word in err
+    assert machine.good("us", "inbox")[-1]["body"]["line"] == f"wait {lang}"
+
+
 # --- inbox, show ------------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from channel.cli.homes import make_homes
 from channel.cli.trial import free_ports
 from channel.client.client import Client, SeatKeys
 from channel.client.home import DeskHome
+from channel.client.view import View
 from channel.clock import SystemClock
 from channel.i18n import Texts
 from channel.protocol.fold import Fold
@@ -169,6 +170,12 @@ def test_a_passphrase_that_is_none(machine, desk, refused, tmp_path, content, ri
     refused("inbox", "--passphrase-file", tmp_path / "none", exit_code=2, code="FILE")
 
 
+def test_no_passphrase_and_nobody_to_ask(desk, refused):
+    """Without a file and without a terminal there is nobody to type it: one error that says how to give it."""
+    (desk / "passphrase").unlink()
+    refused("inbox", "--home", desk, exit_code=2, code="NO_PASSPHRASE")
+
+
 def test_a_seat_that_is_not_here(machine, refused):
     """An unknown seat is answered with those whose keys lie here."""
     refused("send", "text", "--as", "nobody", exit_code=2, code="NO_SEAT")
@@ -209,6 +216,13 @@ def test_recipients_that_are_not_the_current_ones(machine, refused, monkeypatch)
     whole = Fold.recipients
     monkeypatch.setattr(Fold, "recipients", lambda self: whole(self)[:1])
     refused("send", "text", exit_code=4, code="KEM")
+
+
+def test_a_side_that_was_not_heard_of_lately(machine, refused, monkeypatch):
+    """STALE: without a person to confirm it nothing is sealed; --stale-ok sends all the same."""
+    monkeypatch.setattr(View, "stale_after", lambda self: -1)
+    refused("send", "text", exit_code=4, code="STALE_LINK")
+    assert machine.good("us", "send", "text", "--stale-ok")[0]["format"] == "F03"
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------
