@@ -1,23 +1,46 @@
-"""No body can be read at a node: not in its store, its journal, its telemetry, or anything else in its home."""
+"""No body can be read at a node or between nodes: not in a store, a home, telemetry, or the link's bytes inside TLS."""
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from pathlib import Path
 
+import pytest
+
 from channel.cli.demo import LINES
+from channel.node.app import serving
+from tests.faults.bad_line import BadLine
+from tests.faults.notebook import NoteBook
+from tests.node.conftest import Pair
+from tests.node.parties import CLOCK, Parties
 
 TOP = Path(__file__).parents[2]
 
 
-def forms(text: str) -> set[bytes]:
-    """A text as it may stand in a file: raw, hex, and base64 in each of its three alignments."""
-    raw = text.encode()
+def forms(text: str | bytes) -> set[bytes]:
+    """A text as it may stand in a file: raw, hex, and base64 of both alphabets in each of their three alignments."""
+    raw = text if isinstance(text, bytes) else text.encode()
     hexes = {raw.hex().encode(), raw.hex().upper().encode()}
-    return {raw} | hexes | {b64encode(raw[k : k + (len(raw) - k) // 3 * 3]) for k in range(3)}
+    inner = [raw[k : k + (len(raw) - k) // 3 * 3] for k in range(3)]
+    return {raw} | hexes | {encode(some) for some in inner for encode in (b64encode, urlsafe_b64encode)}
+
+
+@pytest.mark.parametrize("before", range(3))
+@pytest.mark.parametrize("kind", ["raw", "hex", "HEX", "base64", "urlsafe"])
+def test_the_search_finds_what_is_there(kind, before):
+    """A text is found in each form, wherever in its surroundings it begins."""
+    text = "收到，正在核实 marker?>"
+    raw = b"x" * before + text.encode() + b"yy"
+    planted = {
+        "raw": raw, "hex": raw.hex().encode(), "HEX": raw.hex().upper().encode(),
+        "base64": b64encode(raw), "urlsafe": urlsafe_b64encode(raw),
+    }[kind]  # fmt: skip
+    assert any(form in planted for form in forms(text))
+    assert not any(form in planted for form in forms("收到，正在核实 Marker?>"))
 
 
 def test_bodies_are_nowhere_in_clear_at_the_nodes(tmp_path):
@@ -36,3 +59,60 @@ def test_bodies_are_nowhere_in_clear_at_the_nodes(tmp_path):
         words = [text, text[:24], text[-24:]]
         found = [path for path, raw in files.items() for w in words for form in forms(w) if form in raw]
         assert found == []
+
+
+async def test_bodies_are_nowhere_in_clear_between_the_nodes(tmp_path, need):
+    """Messages both ways, acknowledged: their words are in no store, no home, no telemetry, and not in the link's bytes."""
+    need("embedded-valkey")
+    parties, logs = Parties(tmp_path / "trial"), [io.StringIO(), io.StringIO()]
+    words = {code: [f"harmless marker {i} of {code} 无害的标记{i}" for i in range(3)] for code in ("CN", "US")}
+    hashes = []
+    async with (
+        BadLine(parties, NoteBook(parties), None) as line,
+        serving(parties.nodes["CN"], CLOCK, out=logs[0]) as cn,
+        serving(parties.nodes["US"], CLOCK, out=logs[1]) as us,
+    ):
+        pair = Pair(parties, (cn, us), logs)
+        await pair.until(lambda: pair.a.opened and pair.b.opened)
+        for code, reader in (("CN", "US"), ("US", "CN")):
+            async with parties.desk(code) as desk, parties.desk(reader) as other:
+                for text in words[code]:
+                    _, ph = await desk.send(text)
+                    await pair.until(lambda ph=ph: all(s.fold.find(ph) for s in (pair.a, pair.b)))
+                    view = (pair.a if reader == "CN" else pair.b).fold.find(ph)
+                    await other.wire.submit("ack", other.ack(view.verdict.doc.mid, ph))
+                    await pair.until(lambda ph=ph: all(s.fold.find(ph).acks for s in (pair.a, pair.b)))
+                    hashes.append(ph)
+        places = {"link": b"".join(line.bytes)}
+        for station in (pair.a, pair.b):
+            code = station.own_party.code
+            places[f"store of {code}"] = await _everything(station.own._client)
+            places[f"metrics of {code}"] = station.telemetry.metrics()
+    for code, log in zip(("CN", "US"), logs, strict=True):
+        places[f"telemetry of {code}"] = log.getvalue().encode()
+        files = [path for path in parties.nodes[code].rglob("*") if path.is_file()]
+        places[f"home of {code}"] = b"".join(path.read_bytes() for path in files)
+    assert {name for name, raw in places.items() if not raw} == set()
+    for name, raw in places.items():
+        for texts in words.values():
+            assert [text for text in texts for form in forms(text[:30]) | forms(text[-30:]) if form in raw] == [], name
+        if name.startswith(("link", "store", "home")):  # what may be seen there is found by the same search
+            assert all(any(form in raw for form in forms(ph)) for ph in hashes), name
+            assert b"attention" in raw, name
+
+
+async def _everything(client):
+    """Each key of a store with all that it holds."""
+    found = []
+    async for key in client.scan_iter():
+        match await client.type(key):
+            case b"string":
+                found += [key, await client.get(key)]
+            case b"hash":
+                held = await client.hgetall(key)
+                found += [key, *held.keys(), *held.values()]
+            case b"stream":
+                found += [key, *(value for _, fields in await client.xrange(key) for value in fields.values())]
+            case other:
+                raise AssertionError(other)
+    return b"\0".join(found)
