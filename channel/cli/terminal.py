@@ -18,6 +18,8 @@ from channel.i18n import Texts
 from keys.errors import Problem
 from keys.plain import plain
 
+LEAST = 20  # cells of a column that text is wrapped in
+OPENING = "（《「『“‘"
 CLOSING = "。，；：、？！）》」』”’%"
 
 
@@ -62,9 +64,15 @@ class Terminal:
             self.block("  ".join([*cells[:-1], ""]), plain(row[-1]))
 
     def block(self, start: str, text: str) -> None:
-        """A line that begins with ``start``; what is too long for the terminal goes on below, behind as many blanks."""
-        indent = cell_len(start)
-        for i, part in enumerate(_wrapped(text, max(20, _width() - indent))):
+        """A line that begins with ``start``; what is too long for the terminal goes on below, behind as many blanks.
+
+        Where too little is left beside ``start`` all of the text goes below it.
+        """
+        indent, width = cell_len(start), _width()
+        if cell_len(text) > width - indent < LEAST:
+            self.line(start.rstrip())
+            start, indent = " " * 4, 4
+        for i, part in enumerate(_wrapped(text, max(LEAST, width - indent))):
             self.line(((" " * indent if i else start) + part).rstrip())
 
     def columns(self, left: str, right: str) -> None:
@@ -107,8 +115,10 @@ def _wrapped(text: str, width: int) -> list[str]:
     for char in text:
         if cell_len(line + char) > width:
             cut = line.rfind(" ") + 1
-            if cut <= width // 2:  # no space to break at: anywhere, but a line never begins with what closes one
-                cut = len(line) - (char in CLOSING and len(line) > 1)
+            if (
+                cut <= width // 2
+            ):  # no space to break at: anywhere, but for signs that belong to what follows or precedes
+                cut = len(line) - (len(line) > 1 and (char in CLOSING or line[-1] in OPENING))
             lines.append(line[:cut].rstrip())
             line = line[cut:]
         line += char

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -92,6 +96,28 @@ class Machine:
             [*CHANNEL, *map(str, words)], env=environment(**more), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
+
+    def at_terminal(self, *words, typed, after, columns=80):
+        """A command at a terminal of its own: type a line once ``after`` is shown. Exit code and all that was shown."""
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        with subprocess.Popen(
+            [*CHANNEL, *map(str, words)], env=environment(), stdin=slave, stdout=slave, stderr=slave,
+            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY),  # noqa: PLW1509
+        ) as command:  # fmt: skip
+            os.close(slave)
+            shown, asked = b"", False
+            while True:
+                try:
+                    more = os.read(master, 65536)
+                except OSError:  # the last one that held the terminal is gone
+                    break
+                shown += more
+                if not asked and after.encode() in shown:
+                    os.write(master, f"{typed}\n".encode())
+                    asked = True
+            os.close(master)
+            return command.wait(timeout=30), shown.decode()
 
     def until(self, true, seconds=30):
         """Ask again until it is so."""

@@ -171,6 +171,18 @@ def test_a_torn_store_is_set_aside_only_when_somebody_says_so(stopped, home):
     assert (home / "store" / "set-aside.1" / part.name).read_bytes() == torn
 
 
+@pytest.mark.parametrize(("answer", "code"), [("n", 4), ("y", 6)])
+def test_setting_aside_is_asked_for_at_a_terminal(stopped, home, answer, code):
+    """A person at a terminal is asked, with what it means; only "y" moves anything."""
+    part = max(home.glob("store/appendonlydir/*.incr.aof"), key=lambda p: p.stat().st_mtime)
+    part.write_bytes(part.read_bytes()[:-7])
+    line = ["node", "recover", "--home", home, "--set-aside", "--lang", "zh"]
+    exit_code, shown = stopped.at_terminal(*line, typed=answer, after="是否移开")
+    assert exit_code == code
+    assert bool(list((home / "store").glob("set-aside.*"))) == (answer == "y")
+    assert ("(NOT_CONFIRMED)" in shown) == (answer == "n")
+
+
 def test_an_older_store_is_filled_from_the_other_side(stopped, home):
     """6: how many records are fetched, and how many places of the side log stay empty; a start says the same."""
     shutil.rmtree(home / "store")

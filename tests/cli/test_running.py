@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import stat
 
 import pytest
+from rich.cells import cell_len
 
 from channel.protocol.archive import read
 from keys.words import words
@@ -274,6 +276,39 @@ def test_own_messages_and_whole_ones_are_not_acknowledged_so(machine, first):
         assert opens.exit_code == 2
         assert "(OPENS)" in opens.stderr
     assert machine.said("us") == before
+
+
+# --- at a terminal ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("lang", "prompt"), [("en", "Passphrase for the seat"), ("zh", "的口令")])
+def test_a_passphrase_is_asked_for_at_a_terminal(machine, first, tmp_path, lang, prompt):
+    """Without a passphrase file a person is asked, in the own language; what is typed is not shown."""
+    home = tmp_path / "desk"
+    shutil.copytree(machine.desk("us"), home, ignore=shutil.ignore_patterns("desk.sqlite*", "lock", "passphrase"))
+    (home / "desk.toml").write_text(f'party = "US"\nnode_home = "{machine.node("us")}"\n')
+    secret = (machine.desk("us") / "passphrase").read_text().strip()
+    code, shown = machine.at_terminal(
+        "--home", home, "--lang", lang, "show", first["number"], typed=secret, after=prompt
+    )
+    assert code == 0
+    assert first["number"] in shown
+    assert secret not in shown
+    code, shown = machine.at_terminal("--home", home, "--lang", lang, "inbox", typed="wrong", after=prompt)
+    assert code == 4
+    assert "(PASSPHRASE)" in shown
+
+
+def test_long_lines_are_broken_at_a_terminal(machine, first):
+    """At 60 columns no line of inbox and log is wider, in Chinese too."""
+    (sent,) = machine.good("us", "send", "中文电文很长，" * 20)
+    for command in ("inbox", "log"):
+        line = ["--home", machine.desk("us"), "--lang", "zh", command]
+        code, shown = machine.at_terminal(*line, typed="", after="no such thing", columns=60)
+        assert code == 0
+        assert sent["number"] in shown
+        lines = [text for text in shown.splitlines() if text]
+        assert max(map(cell_len, lines)) <= (60 if command == "inbox" else 80)
 
 
 # --- log --------------------------------------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ def test_lines_fit_and_nothing_is_lost(text, width):
     lines = _wrapped(text, width)
     assert all(cell_len(line) <= width for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-    assert not [line for line in lines[1:] if line[:1] in "。，；：）"]
+    assert not [line for line in lines[1:] if line[:1] and line[:1] in "。，；：）"]
+    assert not [line for line in lines[:-1] if line.endswith("（")]
 
 
 def test_a_table_stands_in_columns(capsys):
@@ -48,6 +49,17 @@ def test_a_long_last_cell_goes_on_below_itself(capsys, monkeypatch):
     assert len(lines) > 2
     assert {line[:6] for line in lines[1:]} == {"      "}
     assert all(cell_len(line) <= 40 for line in lines)
+
+
+def test_a_long_start_has_its_text_below(capsys, monkeypatch):
+    """Where a narrow terminal leaves no room beside the start of a line, the text stands below it, never cut off."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "50")
+    Terminal("zh", as_json=False).block("US-2026-000001  F03  2026-11-24 04:43:22 UTC  ", CHINESE)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "US-2026-000001  F03  2026-11-24 04:43:22 UTC"
+    assert "".join(line.strip() for line in lines[1:]) == CHINESE
+    assert all(cell_len(line) <= 50 for line in lines)
 
 
 def test_two_columns_for_two_parties(capsys):
