@@ -30,13 +30,14 @@ async def parties(tmp_path, need):
     """The homes, with the node of CN running."""
     need("embedded-valkey")
     parties = Parties(tmp_path / "trial")
-    async with serving(parties.nodes["CN"], CLOCK, out=io.StringIO()):
+    async with serving(parties.nodes["CN"], CLOCK, out=io.StringIO()) as cn:
+        parties.cn = cn.station
         yield parties
 
 
 @asynccontextmanager
 async def us(parties, out=None):
-    """The node of US, ready for work; inside, its station."""
+    """The node of US, ready for work; inside, its station. It ends when the shared logs are delivered."""
     async with serving(parties.nodes["US"], CLOCK, out=out or io.StringIO()) as node:
         async with asyncio.timeout(30):
             while not (node.station.opened and node.station.state is State.ACTIVE):
@@ -44,6 +45,10 @@ async def us(parties, out=None):
                     node.ended.result()
                 await asyncio.sleep(0.02)
         yield node.station
+        both = (node.station, parties.cn)
+        async with asyncio.timeout(30):
+            while any(s.owes_ack or s.delivered != s.sizes[s.letter] for s in both) or both[0].sizes != both[1].sizes:
+                await both[0].changed(0.1)
 
 
 async def log_in(parties, times):
