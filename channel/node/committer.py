@@ -40,10 +40,11 @@ class Committer:
         ready, self._ready = self._ready, []
         try:
             heads = self._journal.extend_all([step for step, _ in ready])
-        except Problem as e:
+        except Exception as e:  # noqa: BLE001  told to everybody who waits: nobody may wait for ever
+            why = e.code if isinstance(e, Problem) else type(e).__name__
             for step, done in ready:
                 if not done.done():
-                    done.set_exception(Fatal("COMMIT", why=e.code, log=step.head.origin))
+                    done.set_exception(Fatal("COMMIT", why=why, log=step.head.origin))
             return
         for head, (_, done) in zip(heads, ready, strict=True):
             if not done.done():  # who waited may have been cancelled; the commit stands

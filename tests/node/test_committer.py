@@ -104,6 +104,20 @@ async def test_a_failed_transaction_ends_every_writer_that_was_in_it(journal, ru
         journal.head(channels[0].origin)
 
 
+async def test_an_error_of_any_kind_reaches_who_waits(journal):
+    """Leaves that are none make the commit fail for everybody in the transaction; nobody waits for ever."""
+    committer = Committer(journal)
+    channels = [Channel(journal, committer) for _ in range(2)]
+    async with asyncio.timeout(5):
+        done = await asyncio.gather(
+            channels[0].signer.extend(channels[0].origin, 0, [leaf_hash(b"good")], 1),
+            channels[1].signer.extend(channels[1].origin, 0, [None], 1),
+            return_exceptions=True,
+        )
+    assert [type(e) for e in done] == [Fatal, Fatal]
+    assert [journal.head(channel.origin).size for channel in channels] == [0, 0]
+
+
 async def test_many_lost_places_are_named_in_pieces(journal, run):
     """Two stretches of lost places, one longer than a record takes: each place is named once, a second run names none."""
     channel = Channel(journal, Committer(journal))
