@@ -32,15 +32,11 @@ class Names:
 
     def person(self, letter: str, id_: str) -> str:
         """A person of a party."""
-        return self._pick(self._party(letter).persons, id_)
+        return named(self.texts, self._party(letter).persons, id_)
 
     def seat(self, letter: str, id_: str) -> str:
         """A seat of a party."""
-        return self._pick(self._party(letter).seats, id_)
-
-    def standing(self, code: str) -> str:
-        """For whom somebody speaks, in the glossary's words."""
-        return self.texts.say(f"code.standing.{code}")
+        return named(self.texts, self._party(letter).seats, id_)
 
     def post(self, letter: str, id_: str) -> str:
         """A seat with its party, as one word for "who": "US Expert 1"."""
@@ -48,9 +44,7 @@ class Names:
 
     def speaker(self, letter: str, signer: Signer) -> str:
         """Person, seat and standing of whoever signed."""
-        comma, (start, end) = ("，", "（）") if self.texts.lang == "zh" else (", ", ("(", ")"))
-        who = f"{self.person(letter, signer.person)}{comma}{self.seat(letter, signer.seat)}"
-        return f"{who}{'' if self.texts.lang == 'zh' else ' '}{start}{self.standing(signer.standing)}{end}"
+        return speaker(self.texts, signer, self.person(letter, signer.person), self.seat(letter, signer.seat))
 
     def keys(self) -> dict[bytes, str]:
         """Every current key id, of signing and of sealing, to its seat; parties and seats in the rosters' order."""
@@ -69,8 +63,17 @@ class Names:
     def _party(self, letter: str) -> PartyView:
         return self.client.view.fold.party(letter)
 
-    def _pick(self, names: Mapping[str, tuple[str, str]], id_: str) -> str:
-        return names[id_][LANGUAGES.index(self.texts.lang)] if id_ in names else id_
+
+def named(texts: Texts, names: Mapping[str, tuple[str, str]], id_: str) -> str:
+    """The name of an id in the reader's language; the id itself where no roster names it."""
+    return names[id_][LANGUAGES.index(texts.lang)] if id_ in names else id_
+
+
+def speaker(texts: Texts, signer: Signer, person: str, seat: str) -> str:
+    """Who signed and for whom: person, seat, and the standing in the glossary's words."""
+    seat = texts.say("show.played", seat=seat) if signer.played else seat
+    standing = texts.say(f"code.standing.{signer.standing}")
+    return f"{person}，{seat}（{standing}）" if texts.lang == "zh" else f"{person}, {seat} ({standing})"
 
 
 def header_view(client: Client, message: MessageView, texts: Texts) -> HeaderView:

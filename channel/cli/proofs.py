@@ -13,6 +13,7 @@ import click
 
 from channel.cli.desk import desk
 from channel.cli.group import Context, channel
+from channel.cli.present import named, speaker
 from channel.client.export import export as export_archive
 from channel.i18n import Texts
 from channel.protocol.audit import AuditedMessage, Failure, Report, audit
@@ -89,7 +90,7 @@ def _tell(ctx: Context, report: Report) -> None:
         for log in report.attested:
             say("cli.attested", log=log)
         for message in report.messages:
-            _tell_message(ctx, message)
+            _tell_message(ctx, report, message)
         for each in report.reveals:
             fields = plain("; ".join(f"{name}: {value}" for name, value in each.body.items())).replace("\n", " ")
             say("cli.revealed", number=each.number, by=each.by, why=each.why, hidden=each.hidden, fields=fields)
@@ -110,14 +111,17 @@ def _tell(ctx: Context, report: Report) -> None:
     ctx.terminal.item(_as_item(report))
 
 
-def _tell_message(ctx: Context, message: AuditedMessage) -> None:
-    """One line: number, then each signer with seat and standing, and whether a second signature was asked for."""
-    say, people = ctx.terminal.texts.say, []
-    for signer in message.signers:
-        seat = say("show.played", seat=signer.seat) if signer.played else signer.seat
-        people.append(f"{signer.person}  {seat}  {say(f'code.standing.{signer.standing}')}")
-    confirm = [say(f"cli.confirm_{message.confirm.replace(' ', '_')}")] if message.confirm else []
-    ctx.terminal.line(plain("  " + "  ".join([message.number, ", ".join(people), *confirm])))
+def _tell_message(ctx: Context, report: Report, message: AuditedMessage) -> None:
+    """Number, each signer with seat and standing, and whether a second signature was asked for."""
+    texts, code = ctx.terminal.texts, message.ref.partition(":")[0]
+    persons, seats = ({id_.partition(":")[2]: both for id_, both in names.items() if id_.startswith(f"{code}:")}
+                      for names in (report.persons, report.seats))  # fmt: skip
+    people = [
+        speaker(texts, signer, named(texts, persons, signer.person), named(texts, seats, signer.seat))
+        for signer in message.signers
+    ]
+    people += [texts.say(f"cli.confirm_{message.confirm.replace(' ', '_')}")] if message.confirm else []
+    ctx.terminal.block(f"  {message.number}  ", plain(("；" if texts.lang == "zh" else "; ").join(people)))
 
 
 def _tell_failure(ctx: Context, f: Failure) -> None:

@@ -92,8 +92,9 @@ class _Judged:
     payloads: dict[tuple[str, bytes], tuple[str, Payload]] = field(default_factory=dict)
     refused: list[tuple[str, int, str]] = field(default_factory=list)
     flags: list[tuple[str, int, str]] = field(default_factory=list)
-    seats: set[str] = field(default_factory=set)
-    """PARTY:seat of every seat of the newest rosters."""
+    seats: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """PARTY:seat of every seat of the newest rosters, with its names in English and Chinese."""
+    persons: dict[str, tuple[str, str]] = field(default_factory=dict)
     state_hash: bytes | None = None
 
 
@@ -130,6 +131,8 @@ class _Audit:
             cosigned_at=at,
             state_hash=judged.state_hash,
             messages=tuple(judged.messages),
+            persons=judged.persons,
+            seats=judged.seats,
             refused=tuple(judged.refused),
             flags=tuple(judged.flags),
             reveals=revealed,
@@ -193,7 +196,9 @@ class _Audit:
         keys.check_witnesses(fold.policy("a"))
         judged = _Judged(state_hash=fold.state_hash())
         for x in LETTERS:
-            judged.seats |= {f"{self.codes[x]}:{seat}" for seat in fold.party(x).seats}
+            party, code = fold.party(x), self.codes[x]
+            judged.seats |= {f"{code}:{seat}": names for seat, names in party.seats.items()}
+            judged.persons |= {f"{code}:{person}": names for person, names in party.persons.items()}
         shown = fold.display()
         judged.refused = [(v.letter, v.index, v.reason) for v in shown if v.reason not in ("", "OPAQUE")]
         judged.flags = [(v.letter, v.index, flag) for v in shown for flag in sorted(v.flags)]
@@ -223,7 +228,9 @@ class _Audit:
         judged = _Judged()
         for p, x in enumerate(LETTERS):
             newest: Standing = proved.tables.sides[p].history.before(sizes[p])
-            judged.seats |= {f"{self.codes[x]}:{seat.id}" for seat in newest.admitted.roster.seats}
+            roster, code = newest.admitted.roster, self.codes[x]
+            judged.seats |= {f"{code}:{seat.id}": (seat.en, seat.zh) for seat in roster.seats}
+            judged.persons |= {f"{code}:{person.id}": (person.en, person.zh) for person in roster.persons}
         judged.refused = [(LETTERS[e.p], e.i, e.reason) for e in proved.refused]
         for ph, e in proved.messages.items():
             acks = tuple(a.doc.step for a in proved.acks.get(ph, ()) if isinstance(a.doc, Ack))

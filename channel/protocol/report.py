@@ -67,6 +67,10 @@ class Report:
     cosigned_at: int | None = None
     state_hash: bytes | None = None
     messages: tuple[AuditedMessage, ...] = ()
+    persons: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """PARTY:person of the newest rosters: names in English and Chinese."""
+    seats: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """PARTY:seat of the newest rosters: names in English and Chinese."""
     refused: tuple[tuple[str, int, str], ...] = ()
     """Letter, joined position and reason of records that do not count."""
     flags: tuple[tuple[str, int, str], ...] = ()

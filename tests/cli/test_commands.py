@@ -35,6 +35,8 @@ def test_verify_says_how_good_an_archive_is(tmp_path):
     said = words(CHAN)
     assert run("verify", EXAMPLE).exit_code == 6
     assert " ".join(said.zh) in run("verify", EXAMPLE).stdout
+    assert "US Expert 1, Expert 1 (as designated expert)" in run("verify", EXAMPLE).stdout
+    assert "美方专家一，专家一（指定专家）" in run("verify", EXAMPLE, lang="zh").stdout
     for name in (CHAN.hex(), " ".join(said.en), "".join(said.zh)):
         assert run("verify", EXAMPLE, "--channel", name).exit_code == 0
     assert run("verify", EXAMPLE, "--channel", "00" * 32).exit_code == 5
