@@ -162,7 +162,7 @@ class Courier:
         named = [record.blobs if (record := try_read(raw)) else () for raw in records]
         blobs: dict[bytes, bytes] = {}
         for digest in {h for some in named for h in some}:
-            blobs[digest] = await log.blob(digest) or b""
+            blobs[digest] = await self._blob(digest)
         weights = [len(raw) + sum(len(blobs[h]) for h in some) for raw, some in zip(records, named, strict=True)]
         most = self.cursor + append.next_batch(weights)
         fits = [key for key in kept if key.size <= most] or kept[:1]

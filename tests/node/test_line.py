@@ -301,8 +301,9 @@ async def test_blobs_that_the_peer_lacks_are_sent_again(tmp_path, need):
         assert "PEER_REFUSED" not in said.getvalue()
 
 
-async def test_a_blob_that_was_lost_before_delivery_comes_back_from_the_desk(tmp_path, need):
-    """The peer asks for a blob that the store lost; the desk hands in the same bytes again, and both nodes have it."""
+@pytest.mark.parametrize("left", [b"", b"other bytes"])
+async def test_a_blob_that_was_lost_before_delivery_comes_back_from_the_desk(tmp_path, need, left):
+    """The peer asks for a blob that the store lost or changed; the desk hands it in again, and both nodes have it."""
     need("embedded-valkey")
     parties = Parties(tmp_path / "trial")
     said = io.StringIO()
@@ -312,7 +313,7 @@ async def test_a_blob_that_was_lost_before_delivery_comes_back_from_the_desk(tmp
         async with parties.desk("US") as desk:
             env, blob, ph = desk.message("on its way")
             placed = await desk.wire.submit("msg", env, [blob])
-            await lose_blob(parties, "US", sha256(blob).digest())
+            await lose_blob(parties, "US", sha256(blob).digest(), left)
             async with running(parties, "CN") as cn:
                 async with asyncio.timeout(25):
                     while '"status": 424' not in said.getvalue():  # noqa: ASYNC110 - telemetry
@@ -343,13 +344,13 @@ async def test_a_start_without_a_blob_that_nobody_has(tmp_path, need):
             await until(lambda: us.station.delivered > placed["index"], cn, us)
 
 
-async def lose_blob(parties, code, digest):
-    """Take a blob of the own shared log away, in the store of a running node."""
+async def lose_blob(parties, code, digest, left=b""):
+    """Take a blob of the own shared log away, in the store of a running node; other bytes may be left in its place."""
     store = parties.nodes[code] / "store"
     elsewhere = store / "socket-path"
     socket = elsewhere.read_text() if elsewhere.exists() else str(store / "s")
     client = Redis(unix_socket_path=socket, username="dcx", password=(store / "password").read_text(), protocol=2)
     name = "{" + parties.chan[:8].hex() + "}:blob:" + parties.letter(code) + "0:" + digest.hex()
     assert await client.get(name)
-    await client.set(name, b"")
+    await client.set(name, left)
     await client.aclose()
