@@ -92,6 +92,13 @@ class Shared(click.Command):
         super().__init__(*args, **more)
         self.params += _shared()
 
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """The option of click, told in both languages."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.help = "Show this and end / 显示此说明"
+        return option
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does; a call that can't be read is told as far as possible in the way that it asks for."""
         words = [part for word in args for part in (word.split("=", 1) if word.startswith("--lang=") else [word])]
@@ -181,7 +188,7 @@ def _need(error: click.BadParameter) -> str:
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="channel")
+@click.version_option(__version__, prog_name="channel", help="Show the version and end / 显示版本")
 @click.pass_context
 def channel(ctx: click.Context) -> None:
     """AI Deconfliction Channel / 人工智能风险沟通与防误判渠道."""

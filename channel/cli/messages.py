@@ -20,7 +20,7 @@ from keys.plain import has_control, plain, utc
 CODED = ("category", "origin", "intent", "control")
 
 
-@channel.command()
+@channel.command(short_help="Open a case or continue it / 初报与续报")
 @click.argument("text", nargs=-1, required=True)
 @click.option("--category", default="UNX", show_default=True, help="A code / 事件类别代码")
 @click.option("--origin", default="UNK", show_default=True, help="A code / 来源代码（非定性）")

@@ -18,7 +18,7 @@ EXIT = {"good": 0, "sign": 0, "places": 6, "fetch": 6, "refuse": 5}
 HEADS = ("log", "in_journal", "in_store", "differs", "lost_parts", "newest_note", "starting")
 
 
-@node.command()
+@node.command(short_help="What a stopped node holds / 检查已停止的节点")
 @click.option("--set-aside", "aside", is_flag=True, help="Move a torn or damaged store aside / 移开损坏的存储")
 @click.option("--yes", is_flag=True, help="Without asking / 不再询问")
 @click.pass_obj
