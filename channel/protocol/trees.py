@@ -152,11 +152,8 @@ class Trees:
     def _check_records(self, log: ArchivedLog, said: tuple[str, int, int]) -> None:
         frontier = Frontier.empty().extend(leaf_hash(raw) for _, raw in log.records())
         found, want, note = (frontier.size, frontier.root()), (log.size, log.root), log.note
-        if note is not None and log.note_section is not None and (note.size, note.root) != want:
-            if (note.size, note.root) == found:
-                raise Failed(Failure(*said, "ROOT", "not what note and records say"))
-            if found == want:
-                fail(log.note_section, "ROOT", "not what the records say")
+        if note is not None and (note.size, note.root) == found != want:
+            raise Failed(Failure(*said, "ROOT", "not what note and records say"))
         if frontier.size != log.size:
             fail(log.sections[-1] if log.sections else self.top, "RECORDS", "not as many as must be")
         if found != want:

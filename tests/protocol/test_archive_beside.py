@@ -351,7 +351,7 @@ def test_records_stand_in_sections_of_256():
 
 @pytest.mark.parametrize("form", ["full", "proof"])
 def test_of_head_note_and_records_the_odd_one_is_named(form: str):
-    """A changed channel, size or root of the head, and a changed size or root of a note."""
+    """A changed channel, size or root of the head; a note of another size or root, also one that is rightly signed."""
     world, sent = trial()
     data = archive(world) if form == "full" else proof(world, [sent[0].ph])
     sections = [[s.kind, *s.fields] for s in read(data).sections]
@@ -366,6 +366,7 @@ def test_of_head_note_and_records_the_odd_one_is_named(form: str):
         report = audit(framed(pack(s) for s in [[HEAD, top | change], *sections[1:]]), world.chan)
         fails(report, 5, "head")
     of = note(world, "a")
-    for changed in (replace(of, size=of.size + 1), replace(of, root=bytes(32))):
+    older = note(world, "a", size=of.size - 1)  # a true anchor, but not of this cut
+    for changed in (replace(of, size=of.size + 1), replace(of, root=bytes(32)), older):
         put = [*sections[:n], [*sections[n][:3], changed.encode()], *sections[n + 1 :]]
         fails(audit(framed(pack(s) for s in put), world.chan), 5, "note")

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from channel.protocol.archive import NOTE, RECORDS, framed, read, write
+from channel.protocol.archive import NOTE, RECORDS, LogPart, framed, read, write
 from channel.protocol.audit import Report, audit
+from channel.protocol.charter import NoteKeys
+from channel.protocol.merkle import EMPTY, Frontier
 from channel.protocol.note import Note, merge, parse, sign_anchor
+from channel.protocol.record import read_record
 from keys.codec import pack
 from tests.archives import archive, blobs, changed, head, log_key, note, outcome, parts, proof, sealed, spans, succeed
 from tests.world import World
@@ -315,3 +318,32 @@ def test_seeded_places_of_an_archive_of_several_numbers(made: Callable[[], World
             assert code in (3, 5)
             low, high = next(((low, high) for low, high, _ in held if low <= at < high), (0, 0))
             assert part in ("magic", "hash", "framing") or low <= offset < high + 5, (at, part, offset)
+
+
+def test_a_number_that_begins_with_something_else():
+    """Record 0 of a later number is a readable ``succeed``, under no other name, with keys that can sign notes."""
+    for t, env in (("ack", None), ("succeed", b"\x90")):
+        world = begun()
+        right = succeed(world, "a")
+        record = read_record(right.raw)
+        wrong = type(record)(t=t, ts=record.ts, seen=record.seen, blobs=(), env=record.env if env is None else env)
+        _instead(world, wrong.encode())
+        made = [replace(p, note=None) if (p.letter, p.number) == ("a", 0) else p for p in _parts_of(world)]
+        fails(checked(world, write(head(world), made, blobs(world).values())), "SUCCEED", "record")
+    world = begun()
+    small = NoteKeys(ed=b"\x01" + bytes(31), ml=log_key(world, "a", 1).public.ml)
+    succeed(world, "a", log=small)
+    fails(checked(world), "NOTE_KEY", "record")
+
+
+def _instead(world: World, raw: bytes) -> None:
+    """Another record as the only one of a's newest number."""
+    del world.logs["a"][-1]
+    world._frontier["a"], world._roots["a"][-1] = Frontier.empty(), [EMPTY]
+    world.raw("a", raw)
+
+
+def _parts_of(world: World) -> list[LogPart]:
+    notes = {("a", 1): note(world, "a"), ("b", 0): note(world, "b")}
+    places = [("a", 0), ("a", 1), ("b", 0)]
+    return [LogPart(x, n, world.number(x, n), notes[x, n].encode() if (x, n) in notes else None) for x, n in places]
