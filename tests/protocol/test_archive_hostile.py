@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from channel.protocol.archive import PROOF, joined, write
 from channel.protocol.audit import audit
 from channel.protocol.merkle import inclusion_proof, leaf_hash
 from channel.protocol.proof import PROVED
-from channel.protocol.record import MAX_RECORD, try_read
+from channel.protocol.record import MAX_RECORD, read_record, try_read
 from keys.codec import pack, unpack
+from keys.envelope import read_envelope
 from keys.errors import Malformed
 from tests.archives import archive, blobs, head, parts
 from tests.world import World
@@ -115,7 +117,7 @@ def test_an_audit_ends_with_a_report_whatever_a_node_signed():
     authored = {(m.ph, m.person, m.seat) for m in audit(archive(world), world.chan).messages}
     assert len(authored) == 2
     found = Counter[tuple[str, int]]()
-    for _ in range(120):
+    for _ in range(80):
         letter = dice.choice("ab")
         index = dice.randrange(len(world.logs[letter]))
         raw = twisted(world.logs[letter][index], dice)
@@ -130,6 +132,29 @@ def test_an_audit_ends_with_a_report_whatever_a_node_signed():
                 assert report.failure is not None
                 assert 0 < report.failure.offset < len(data)
     assert set(found) == {("full", 0), ("full", 5), ("proof", 0), ("proof", 5)}
+
+
+def test_an_opening_that_was_refused_proves_nothing():
+    """A roster under one authority key alone: both forms end with 5, OPEN."""
+    world, _ = trial()
+    record = read_record(world.logs["a"][2])
+    stripped = replace(env := read_envelope(record.env), signatures=env.signatures[:1])
+    raw = type(record)(t="roster", ts=record.ts, seen=record.seen, blobs=record.blobs, env=stripped.encode()).encode()
+    for data in both_forms(with_record("a", 2, raw)):
+        report = audit(data, world.chan)
+        assert (report.exit_code, report.failure and report.failure.code) == (5, "OPEN")
+
+
+@pytest.mark.parametrize("seen", [(0, 1_000_000), (1, 1), (7, 0)])
+def test_a_cut_that_is_not_closed(seen: tuple[int, int]):
+    """A record that says to have seen more of the other log than stands there, in this number or a later one."""
+    world = World(small=True, seed="open cut")
+    world.send("a", "expert1")
+    assert audit(archive(world), world.chan).exit_code == 0
+    world.sync("b", seen=(*seen, bytes(32)))
+    report = audit(archive(world), world.chan)
+    assert report.failure is not None
+    assert (report.exit_code, report.failure.part, report.failure.code) == (5, "head", "CUT")
 
 
 def test_the_same_contents_give_the_same_bytes():
