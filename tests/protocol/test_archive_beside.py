@@ -370,3 +370,30 @@ def test_of_head_note_and_records_the_odd_one_is_named(form: str):
     for changed in (replace(of, size=of.size + 1), replace(of, root=bytes(32)), older):
         put = [*sections[:n], [*sections[n][:3], changed.encode()], *sections[n + 1 :]]
         fails(audit(framed(pack(s) for s in put), world.chan), 5, "note")
+
+
+def test_a_log_of_several_sections():
+    """More than 256 records: the record that was changed is named in whichever section, at its own byte."""
+    world = World(small=True, seed="long")
+    for _ in range(520):
+        world.sync("a")
+    data = archive(world)
+    assert audit(data, world.chan).exit_code == 0
+    held = [s for s in read(data).of(RECORDS) if s.fields[0] == "a"]
+    assert [len(s.fields[3]) for s in held] == [256, 256, 12]
+    for section in held:
+        for i in {0, 1, 15, 16, 20, len(section.fields[3]) - 1} & set(range(len(section.fields[3]))):
+            index, raw = section.fields[2] + i, section.fields[3][i]
+            start = data.index(pack(raw), section.offset)
+            broken = bytearray(data)
+            broken[start + len(pack(raw)) - len(raw)] ^= 0x40  # what begins its map
+            report = audit(bytes(broken), world.chan)
+            assert report.failure is not None
+            assert (report.failure.part, report.failure.index, report.failure.offset) == ("record", index, start)
+    for i, j in ((0, 1), (1, 2)):  # the last of a section for the first of the next
+        made = [[s.kind, *s.fields] for s in read(data).sections]
+        places = [n for n, s in enumerate(made) if s[:2] == [RECORDS, "a"]]
+        one, two = (list(made[places[n]][4]) for n in (i, j))
+        one[-1], two[0] = two[0], one[-1]
+        made[places[i]][4], made[places[j]][4] = one, two
+        fails(audit(framed(pack(s) for s in made), world.chan), 5, "records")
