@@ -223,7 +223,11 @@ class Client:
         return {kid: held[kid] for kid in kids}
 
     async def _submit(self, t: str, envelope: Envelope, names: tuple[bytes, ...], blobs: tuple[bytes, ...]) -> None:
-        """Judge it here first, keep it, hand it in, and see it in the log under a note."""
+        """Judge it here first, keep it, hand it in, and see it in the log under a note.
+
+        ``Unavailable`` NOT_LOGGED when the node took it and does not show it: it stays kept and goes again.
+        """
+        self.view.check_no_fork()
         raw = envelope.encode()
         verdict = self.view.fold.judge(self.view.letter, self._as_record(t, raw, names).encode())
         if verdict.reason:
@@ -236,6 +240,8 @@ class Client:
                 self.home.delivered(envelope.hash)
             raise
         await self.sync()
+        if self._index_of(envelope.hash) is None:
+            raise Unavailable("NOT_LOGGED", ph=envelope.hash)
 
     def _as_record(self, t: str, env: bytes, names: tuple[bytes, ...]) -> Record:
         """The record that the node would write now, as far as the desk can know it."""
@@ -246,10 +252,14 @@ class Client:
         seen = (0, size, peer.roots[size]) if size else NOTHING_SEEN
         return Record(t=t, ts=max(last, self.clock.now()), seen=seen, blobs=tuple(sorted(names)), env=env)
 
+    def _index_of(self, ph: bytes) -> int | None:
+        """Where a payload stands in the own log, as far as this desk has verified it."""
+        own = (v for v in self.view.fold.display() if v.letter == self.view.letter and v.envelope is not None)
+        return next((v.index for v in own if v.envelope is not None and v.envelope.hash == ph), None)
+
     async def _again(self, ph: bytes, t: str, env: bytes, blobs: list[bytes]) -> None:
         copy = self.view.copies[self.view.letter]
-        at = next((v.index for v in self.view.fold.display() if v.letter == self.view.letter
-                   and v.envelope is not None and v.envelope.hash == ph), None)  # fmt: skip
+        at = self._index_of(ph)
         if at is None:
             try:
                 await self.wire.submit(t, env, blobs)

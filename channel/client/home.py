@@ -4,7 +4,8 @@
     founding.dcm     the channel's founding documents; the channel id is computed from them
     node-cert.pem    the pinned certificate of the own node
     keys/SEAT.key    a person's keys under a passphrase (0600)
-    desk.sqlite      this desk's own copy of both logs, the notes it has verified, and envelopes not yet delivered
+    desk.sqlite      this desk's own copy of both logs, the notes it has verified, envelopes not yet delivered, and notes
+                     that prove a log fork
 
 One process holds a home. What stands in the copy was verified before it was written.
 """
@@ -32,6 +33,7 @@ CREATE TABLE IF NOT EXISTS note(letter TEXT NOT NULL, kind TEXT NOT NULL, size I
                                 PRIMARY KEY(letter, kind, size)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outbox(ph BLOB PRIMARY KEY, t TEXT NOT NULL, env BLOB NOT NULL, blobs BLOB NOT NULL)
                                   STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fork(letter TEXT NOT NULL, raw BLOB NOT NULL, PRIMARY KEY(letter, raw)) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;
 """
 
@@ -107,6 +109,14 @@ class DeskHome:
         row = self._db.execute("SELECT raw FROM blob WHERE hash = ?", (hash_,)).fetchone()
         return None if row is None else bytes(row[0])
 
+    def keep_fork(self, letter: str, raw: bytes) -> None:
+        """Keep for ever a log-valid note that disagrees with what was verified before."""
+        self._db.execute("INSERT OR IGNORE INTO fork VALUES(?, ?)", (letter, raw))
+
+    def forks(self) -> list[tuple[str, bytes]]:
+        """Every such note with its log."""
+        return list(self._db.execute("SELECT letter, raw FROM fork ORDER BY letter, raw"))
+
     def queue(self, ph: bytes, t: str, env: bytes, blobs: Iterable[bytes]) -> None:
         """Keep a signed envelope until it is delivered, before anything is sent."""
         self._db.execute("INSERT OR IGNORE INTO outbox VALUES(?, ?, ?, ?)", (ph, t, env, pack(list(blobs))))
@@ -130,7 +140,7 @@ def _read_config(path: Path) -> DeskConfig:
         table = tomllib.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError) as e:
         raise WrongUse("NO_DESK_HOME", path=str(path.parent)) from e
-    except tomllib.TOMLDecodeError as e:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise WrongUse("CONFIG", path=str(path), why=str(e)) from e
     known = {"party", "node_url", "node_home"}
     if set(table) - known or not isinstance(table.get("party"), str):

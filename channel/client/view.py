@@ -73,7 +73,8 @@ class View:
     ) -> None:
         """Take new records with the notes that came with them, after verification; writes before it believes.
 
-        ``SecurityAlarm`` LOG_FORK when a log-valid note disagrees with what was verified before or with the records;
+        ``SecurityAlarm`` LOG_FORK when a log-valid note disagrees with what was verified before or with the records:
+        the note is kept, and nothing is sent from here any more;
         ``Unavailable`` NODE_BEHIND when the node's newest note ends before the pinned one.
         """
         copy = self.copies[letter]
@@ -88,8 +89,7 @@ class View:
         records = records[: max(0, limit - first)]
         self._grow(letter, records)
         try:
-            for offer in offers:
-                self._agree(letter, offer.note)
+            self._agree(letter, first, [offer.note for offer in offers])
             self.home.keep(letter, first, records, blobs.items(), self._kinds(offers, limit))
         except BaseException:
             del copy.records[first:], copy.roots[first + 1 :]
@@ -129,10 +129,24 @@ class View:
             raise Unverified("NOTE_SIG", log=letter)
         return Offer(note, standing)
 
-    def _agree(self, letter: Letter, note: Note) -> None:
+    def _agree(self, letter: Letter, first: int, notes: list[Note]) -> None:
+        """Every note has the root of this copy, whose records from ``first`` on have only these notes to stand on."""
         roots = self.copies[letter].roots
-        if note.size < len(roots) and roots[note.size] != note.root:
-            raise SecurityAlarm("LOG_FORK", log=letter, size=note.size)
+        held = [note for note in notes if note.size < len(roots)]
+        proven = max([first, *(note.size for note in held if roots[note.size] == note.root)])
+        told: dict[int, bytes] = {}
+        for note in sorted(notes, key=lambda note: note.size):
+            root = roots[note.size] if note.size <= proven else told.setdefault(note.size, note.root)
+            if root != note.root:
+                self.home.keep_fork(letter, note.encode())
+                raise SecurityAlarm("LOG_FORK", log=letter, size=note.size)
+        if proven < len(roots) - 1:
+            raise Unverified("NODE_RECORDS", log=letter, size=len(roots) - 1)
+
+    def check_no_fork(self) -> None:
+        """``SecurityAlarm`` LOG_FORK if this desk ever held proof of two histories: only a new charter ends that."""
+        for letter, raw in self.home.forks():
+            raise SecurityAlarm("LOG_FORK", log=letter, size=parse(raw).size)
 
     def _kinds(self, offers: Iterable[Offer], limit: int) -> list[tuple[str, int, bytes]]:
         held = sorted((o for o in offers if o.note.size <= limit), key=lambda o: o.note.size)

@@ -11,7 +11,7 @@ import ssl
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Self
+from typing import Any, Self, TypedDict, TypeVar
 
 import aiohttp
 
@@ -22,16 +22,48 @@ from keys.errors import Malformed, Problem, Refused, SecurityAlarm, Unavailable,
 from keys.identity import PrivateKey
 from keys.suites import SESSION
 
-TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
+SECONDS = 30.0
+MAX_ANSWER = 32 * 1024 * 1024  # bytes; more than any answer of a node
 REQUEST_TYPE = "application/vnd.dcx.request.v1"
 _KINDS: dict[int, type[Problem]] = {400: Malformed, 401: Unverified, 403: Refused, 413: Refused, 503: Unavailable}
+T = TypeVar("T")
+
+
+class Nonce(TypedDict):
+    """The answer to the first half of a login."""
+
+    nonce: bytes
+
+
+class Placed(TypedDict):
+    """Where a node says that a record stands. It is only its word: what counts is the log under a note."""
+
+    log: str
+    index: int
+    dup: bool
+
+
+class LogNotes(TypedDict):
+    """What a node has of a log's notes: the newest, the newest cosigned one, the cosigned anchors that are kept."""
+
+    newest: bytes
+    cosigned: bytes
+    anchors: list[bytes]
+
+
+class Notes(TypedDict):
+    """The notes of both logs."""
+
+    a: LogNotes
+    b: LogNotes
 
 
 class Wire:
-    """Requests of one person's session to the own node. Use as an async context."""
+    """Requests of one person's session to the own node. Use as an async context. ``seconds``: the longest wait."""
 
-    def __init__(self, url: str, cert_pem: str, chan: bytes) -> None:
+    def __init__(self, url: str, cert_pem: str, chan: bytes, seconds: float = SECONDS) -> None:
         self._url, self._chan = url, chan
+        self._timeout = aiohttp.ClientTimeout(total=seconds, connect=min(5.0, seconds))
         self._cert = ssl.PEM_cert_to_DER_cert(cert_pem)
         self._tls = pinned_context(cert_pem)
         self._http: aiohttp.ClientSession | None = None
@@ -40,7 +72,7 @@ class Wire:
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
-            timeout=TIMEOUT, connector=aiohttp.TCPConnector(ssl=self._tls), trust_env=False
+            timeout=self._timeout, connector=aiohttp.TCPConnector(ssl=self._tls), trust_env=False
         )
         return self
 
@@ -51,7 +83,7 @@ class Wire:
     async def login(self, person: PrivateKey, session_seed: bytes, now: int) -> None:
         """Open a session: the person signs, once, that this session key may ask for it."""
         path = f"/dcx/v1/login?chan={self._chan.hex()}"
-        nonce = unpack(await self._send("GET", path, b""), dict)["nonce"]
+        nonce = _read(await self._send("GET", path, b""), Nonce)["nonce"]
         session = PrivateKey(person.mode, SESSION, session_seed)
         document = Login(
             chan=self._chan,
@@ -64,18 +96,18 @@ class Wire:
         await self._send("POST", path, sign("login", document, [person]).encode())
         self._session, self._counter = session, 0
 
-    async def submit(self, t: str, env: bytes, blobs: Sequence[bytes] = ()) -> dict[str, Any]:
-        """Hand a signed record to the node: {log, index, dup}."""
+    async def submit(self, t: str, env: bytes, blobs: Sequence[bytes] = ()) -> Placed:
+        """Hand a signed record to the node."""
         body = pack({"v": 1, "t": t, "env": env, "blobs": list(blobs)})
-        return unpack(await self._signed("POST", "/dcx/v1/submit", body), dict)
+        return _read(await self._signed("POST", "/dcx/v1/submit", body), Placed)
 
     async def records(self, log: str, lo: int, hi: int) -> list[bytes]:
         """Some of the records [lo, hi) of log a, b or side, from ``lo`` on."""
-        return unpack(await self._signed("GET", f"/dcx/v1/records?log={log}&from={lo}&to={hi}"), list)
+        return _read(await self._signed("GET", f"/dcx/v1/records?log={log}&from={lo}&to={hi}"), list[bytes])
 
-    async def notes(self) -> Mapping[str, Mapping[str, Any]]:
-        """For each log a and b: ``newest``, ``cosigned``, ``anchors``."""
-        return unpack(await self._signed("GET", "/dcx/v1/notes"), dict)
+    async def notes(self) -> Notes:
+        """What the node has of both logs' notes."""
+        return _read(await self._signed("GET", "/dcx/v1/notes"), Notes)
 
     async def blob(self, hash_: bytes) -> bytes:
         """The blob of a hash, checked."""
@@ -126,10 +158,14 @@ class Wire:
     async def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
         try:
             async with self._client().request(method, self._url + path, data=body, headers=headers) as answer:
-                raw = await answer.read()
+                raw = bytearray()
+                async for some in answer.content.iter_any():
+                    raw += some
+                    if len(raw) > MAX_ANSWER:
+                        raise Unavailable("NODE_ANSWER", status=answer.status)
                 if answer.status != 200:
-                    raise _problem(answer.status, raw)
-                return raw
+                    raise _problem(answer.status, bytes(raw))
+                return bytes(raw)
         except aiohttp.ClientConnectorCertificateError as e:
             raise SecurityAlarm("NODE_CERT", url=self._url) from e
         except (TimeoutError, aiohttp.ClientError) as e:
@@ -148,6 +184,14 @@ def pinned_context(cert_pem: str) -> ssl.SSLContext:
     context.check_hostname = False
     context.load_verify_locations(cadata=cert_pem)
     return context
+
+
+def _read(raw: bytes, shape: type[T]) -> T:
+    """An answer of a shape, or ``Unavailable`` NODE_ANSWER."""
+    try:
+        return unpack(raw, shape)
+    except Malformed as e:
+        raise Unavailable("NODE_ANSWER", status=200) from e
 
 
 def _problem(status: int, raw: bytes) -> Problem:
