@@ -14,7 +14,7 @@ from channel.protocol.defaults import default_policy
 from channel.protocol.fold import Fold
 from channel.protocol.verdicts import Verdict
 from keys.codec import unpack
-from keys.envelope import sign
+from keys.envelope import Envelope, sign
 from tests.protocol import ladder_oracle as oracle
 from tests.world import Sent, World, digest
 
@@ -151,6 +151,40 @@ def test_a_shorter_cut_is_judged_as_within_the_longer_one(seed: int, a: int, b: 
         for i in range(short.cut[p]):
             mine, theirs = short.verdict(x, i), whole.verdict(x, i)
             assert (mine.reason, mine.signers, mine.number) == (theirs.reason, theirs.signers, theirs.number)
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_a_stripped_record_never_shadows_the_whole_one(data: st.DataObject) -> None:
+    """However many signatures a payload has and which are stripped, before or after the whole record: the whole counts."""
+    who = data.draw(st.sampled_from([("expert1", "duty"), ("expert1", "expert2", "official")]))
+    world = World(2)
+    payload = world.message("a", who[0], cosign=who[1:], level="serious" if len(who) == 2 else "crisis")
+    whole = sign("msg", payload, [world.signer("a", name) for name in who])
+    cuts = st.lists(st.sets(st.integers(0, len(who) - 1), min_size=1, max_size=len(who) - 1), max_size=3)
+
+    def put_stripped() -> list[Sent]:
+        kept = [tuple(whole.signatures[i] for i in sorted(cut)) for cut in data.draw(cuts)]
+        return [
+            world.put("a", "msg", Envelope(whole.payload_type, whole.payload, some), blobs=[payload.blob])
+            for some in kept
+        ]
+
+    before = put_stripped()
+    world.sync("b")
+    sent = world.put("a", "msg", whole, blobs=[payload.blob])
+    after = put_stripped()
+    world.sync("b")
+    fold = Fold(world.chan, world.blobs.get)
+    left = {x: list(world.logs[x]) for x in "ab"}
+    while any(left.values()):
+        x = data.draw(st.sampled_from([x for x in "ab" if left[x]]))
+        fold.add(x, [left[x].pop(0)])
+    assert world.reason(sent, fold) == ""
+    assert {world.reason(s, fold) for s in before} <= {"SIG"}
+    assert {world.reason(s, fold) for s in after} <= {"SIG", "DUP"}
+    assert fold.case_level(whole.hash) == payload.level
+    assert [m.ph for m in fold.messages()] == [whole.hash]
 
 
 @settings(max_examples=12)
