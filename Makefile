@@ -20,10 +20,10 @@ SEED ?= 1
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
-.PHONY: help demo test faults check fmt lock ci clean
+.PHONY: help demo test faults bench-quick check fmt lock ci clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):.*## */make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## */make \1\t/p' Makefile | expand -t 16
 
 demo: $(STAMP)  ## the whole channel on this machine; ARGS=--script plays it through without a person
 	@$(BIN)/channel demo $(ARGS)
@@ -33,6 +33,10 @@ test: $(STAMP)  ## the whole test suite; ARGS goes to pytest
 
 faults: $(STAMP)  ## kills and damage for longer; SEED=2 draws others, ROUNDS=3 is three times as many
 	@$(BIN)/python -m pytest tests/faults tests/protocol/test_archive_small.py --campaign $(ROUNDS) --seed $(SEED) $(ARGS)
+
+bench-quick: $(STAMP)  ## what the core costs, as ratios from one run; ARGS="--rounds 1" is shorter
+	@$(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/python -m tests.bench.memory
 
 check: $(STAMP)  ## lint, format, types, floors
 	$(BIN)/ruff check $(SOURCES)

@@ -280,17 +280,26 @@ def verify_line(line: Line, kind: int, raw_public: bytes, note: Note) -> int:
     """The time in seconds (0 in untimed lines) of a line that this key made over this note; else NOTE_SIG."""
     at = 0 if kind == ED25519 else int.from_bytes(line.sig[:8])
     signature = line.sig if kind == ED25519 else line.sig[8:]
+    if (
+        len(line.sig) != _SIG_LENGTH[kind]
+        or at >= 1 << 63
+        or not _holds(kind, raw_public, _message(kind, line.name, note, at), signature)
+    ):
+        raise Unverified("NOTE_SIG", name=line.name, keyid=line.keyid)
+    return at
+
+
+@lru_cache(maxsize=1024)
+def _holds(kind: int, raw_public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether a signature verifies. The newest answers are remembered: a node meets the same line several times."""
     try:
-        if len(line.sig) != _SIG_LENGTH[kind] or at >= 1 << 63:
-            raise InvalidSignature
-        message = _message(kind, line.name, note, at)
         if kind == MLDSA44_TIMED:
             _ml_public(raw_public).verify(signature, message)
         else:
             Ed25519PublicKey.from_public_bytes(raw_public).verify(signature, message)
     except (InvalidSignature, ValueError):
-        raise Unverified("NOTE_SIG", name=line.name, keyid=line.keyid) from None
-    return at
+        return False
+    return True
 
 
 @lru_cache(maxsize=256)
