@@ -20,12 +20,17 @@ class Spool:
         self._fd = fd
         self._lines: queue.Queue[str] = queue.Queue(MAX_LINES)
         self._left_out = 0
+        self._part = ""
         threading.Thread(target=self._carry, name="telemetry", daemon=True).start()
 
     def write(self, text: str) -> int:
-        """Take the text, or leave it out when too much waits already."""
+        """Take the text, or leave it out when too much waits already. A line goes whole: a kill finds it there or not."""
+        line, self._part = self._part + text, ""
+        if not line.endswith("\n"):
+            self._part = line
+            return len(text)
         try:
-            self._lines.put_nowait(text)
+            self._lines.put_nowait(line)
         except queue.Full:
             self._left_out += 1
         return len(text)

@@ -147,6 +147,21 @@ async def test_a_node_whose_telemetry_reader_is_gone_works_and_ends(parties):
         os.close(writing)
 
 
+def test_a_line_is_written_whole():
+    """Text and line end that come apart leave in one write, so that a kill between them tears nothing."""
+    reading, writing = os.pipe()
+    spool = Spool(writing)
+    for part in ("half a ", "line"):
+        spool.write(part)
+    spool.drain(1.0)
+    os.set_blocking(reading, False)
+    with pytest.raises(BlockingIOError):
+        os.read(reading, 100)
+    spool.write("\n")
+    spool.drain(5.0)
+    assert os.read(reading, 100) == b"half a line\n"
+
+
 def test_lines_that_nobody_takes_are_counted_and_left_out():
     """Writing to a full pipe returns; once somebody reads, what was kept comes in order, with the number left out."""
     reading, writing = os.pipe()
