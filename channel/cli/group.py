@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -145,10 +146,24 @@ class Commands(Shared, click.Group):
         except (KeyboardInterrupt, click.Abort):
             _tell(ctx.meta.get(GIVEN, {}), WrongUse("STOPPED"))
             return INTERRUPTED
-        except OSError as e:
-            if e.filename is None:  # not about a file: the end of a pipe, or a fault of ours
+        except click.exceptions.ClickException:
+            raise
+        except click.exceptions.Exit:
+            raise
+        except Exception as e:
+            if isinstance(e, BrokenPipeError):
                 raise
+            if not isinstance(e, OSError) or e.filename is None:
+                return _tell(ctx.meta.get(GIVEN, {}), Problem("FAULT", kind=type(e).__name__, where=_place(e)))
             return _tell(ctx.meta.get(GIVEN, {}), WrongUse("FILE", path=str(e.filename), why=e.strerror or "?"))
+
+
+def _place(e: BaseException) -> str:
+    """The innermost line of this program that an error came through."""
+    steps = [
+        step for step in traceback.extract_tb(e.__traceback__) if {"channel", "keys"} & set(Path(step.filename).parts)
+    ]
+    return f"{Path(steps[-1].filename).name}:{steps[-1].lineno}" if steps else "?"
 
 
 def _tell(given: Mapping[str, Any], problem: Problem) -> int:

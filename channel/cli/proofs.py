@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -51,8 +52,8 @@ async def _export(ctx: Context) -> bytes:
 def verify(ctx: Context, file: Path, channel_name: str | None, at_least: Path | None) -> int:
     """Check an archive: no network, no store, no private key / 校验归档文件."""
     try:
-        data = file.read_bytes()
-        newest = None if at_least is None else parse(at_least.read_bytes())
+        data = _read(file)
+        newest = None if at_least is None else parse(_read(at_least))
     except OSError as e:
         raise WrongUse("NO_FILE", path=str(e.filename), why=os.strerror(e.errno or 0)) from e
     report = audit(data, None, newest)
@@ -61,6 +62,13 @@ def verify(ctx: Context, file: Path, channel_name: str | None, at_least: Path | 
         report = audit(data, report.chan, newest)
     _tell(ctx, report)
     return report.exit_code
+
+
+def _read(path: Path) -> bytes:
+    """A whole file; a device or a pipe may have no end and is refused as the system refuses a directory."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "", str(path))
+    return path.read_bytes()
 
 
 def _known(ctx: Context, report: Report, channel_name: str | None) -> bool:

@@ -235,3 +235,27 @@ def test_a_language_that_we_do_not_have_is_told_in_english(place):
     result = CliRunner().invoke(channel, ["inbox", *(["--lang", "fr"] if place == "option" else [])], env=env)
     assert result.exit_code == 2
     assert 'There is no language "fr"' in result.stderr
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_what_has_no_end_is_no_archive(lang):
+    """A device is refused before it is read: 2, one text, nothing on stdout."""
+    result = CliRunner().invoke(channel, ["verify", "/dev/zero", "--lang", lang])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "(NO_FILE)" in result.stderr
+
+
+@pytest.mark.parametrize(("lang", "word"), [("en", "inside the program"), ("zh", "程序内部")])
+def test_a_fault_of_ours_is_told_by_class_and_place(lang, word, monkeypatch):
+    """An error that nobody foresaw ends with 1 and one text; what it held is not shown."""
+
+    def fault(_path):
+        raise ValueError("what it held")
+
+    monkeypatch.setattr("channel.cli.proofs._read", fault)
+    result = CliRunner().invoke(channel, ["verify", "x", "--lang", lang])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert word in result.stderr
+    assert "ValueError" in result.stderr
+    assert "proofs.py:" in result.stderr
+    assert "what it held" not in result.stderr

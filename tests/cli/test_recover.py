@@ -29,6 +29,7 @@ def stopped(machine, tmp_path_factory):
     machine.start("us")
     machine.good("us", "send", "after them", "and again", "--wait", "anchored")
     machine.end("us")
+    shutil.copytree(machine.node("us"), older / "whole", ignore=shutil.ignore_patterns("s"))  # tests may start it again
     machine.older = older
     return machine
 
@@ -37,7 +38,7 @@ def stopped(machine, tmp_path_factory):
 def home(stopped, tmp_path):
     """A copy of the stopped node's home, to be spoilt."""
     home = tmp_path / "us" / "node"
-    shutil.copytree(stopped.node("us"), home, ignore=shutil.ignore_patterns("s"))
+    shutil.copytree(stopped.older / "whole", home)
     return home
 
 
@@ -183,8 +184,10 @@ def test_setting_aside_is_asked_for_at_a_terminal(stopped, home, answer, code):
     assert ("(NOT_CONFIRMED)" in shown) == (answer == "n")
 
 
-def test_an_older_store_is_filled_from_the_other_side(stopped, home):
+def test_an_older_store_is_filled_from_the_other_side(stopped, tmp_path):
     """6: how many records are fetched, and how many places of the side log stay empty; a start says the same."""
+    home = tmp_path / "us" / "node"
+    shutil.copytree(stopped.node("us"), home, ignore=shutil.ignore_patterns("s"))
     shutil.rmtree(home / "store")
     shutil.copytree(stopped.older / "store", home / "store")
     code, logs, last = recover(stopped, home)
