@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +79,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hold the campaign where tests and the end of the run find it."""
+    """Hold the campaign where tests and the end of the run find it, and give Ctrl-C its meaning back.
+
+    A run that a shell put in the background, or that nohup or a build server started, has SIGINT ignored, and every
+    process that a test starts would inherit that.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[CAMPAIGN] = Campaign(config.getoption("campaign"), config.getoption("seed"))
 
 

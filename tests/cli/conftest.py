@@ -17,3 +17,11 @@ def machine(tmp_path_factory, need):
         yield machine
     finally:
         machine.end(*list(machine.running))
+
+
+@pytest.fixture(autouse=True)
+def _alone(request):
+    """After each test nothing that it spawned is left."""
+    yield
+    if "machine" in request.fixturenames:
+        request.getfixturevalue("machine").end_spawned()

@@ -45,6 +45,7 @@ class Machine:
         self.trial, sides = make_homes(folder, mode, SystemClock().now(), os.urandom, free_ports())
         self.sides = {side.code.lower(): side for side in sides}
         self.running = {}
+        self.spawned = []
 
     def desk(self, party):
         return self.sides[party].desk
@@ -91,11 +92,20 @@ class Machine:
         return objects(result.stdout)
 
     def spawn(self, *words, **more):
-        """A command as a process of its own, by the installed entry."""
-        return subprocess.Popen(
+        """A command as a process of its own, by the installed entry. The test that started it may leave it running."""
+        command = subprocess.Popen(
             [*CHANNEL, *map(str, words)], env=environment(**more), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
+        self.spawned.append(command)
+        return command
+
+    def end_spawned(self):
+        """End what a test that failed left running: it would hold the desk's home against every later test."""
+        while self.spawned:
+            with self.spawned.pop() as command:
+                if command.poll() is None:
+                    command.kill()
 
     def at_terminal(self, *words, typed, after, columns=80):
         """A command at a terminal of its own: type a line once ``after`` is shown. Exit code and all that was shown."""
