@@ -251,8 +251,9 @@ class Recovering:
                 station.learn(letter, lo, records, await blobs_of(log, needed, {}))
                 station.sizes.update(sizes)
             station.newest[letter] = await log.newest_note() or b""
-        if status is not None and status.yours:
+        if status is not None:
             delivered += await self._take_note(status.yours)
+            await self._take_peer_note(status.mine)
         station.peer_has(max(delivered, default=0))
         station.stamps.raise_floor(station.signer.head(station.origins.side).ts)
 
@@ -268,6 +269,22 @@ class Recovering:
             return []
         await station.put_note(station.letter, note, cosigned=True)
         return [note.size]
+
+    async def _take_peer_note(self, raw: bytes) -> None:
+        """Keep the peer's note over what was fetched: desks pinned it, and the copy of an older store has lost it.
+
+        One over more, or beside what the journal knows, is left to the next append, which proves or refuses it.
+        """
+        station = self._station
+        key, cosigner = station.note_keys(station.other)
+        head = station.signer.head(station.origins.peer)
+        try:
+            note = notes.parse(raw)
+            standing = notes.check(note, key, cosigner)
+        except (Malformed, Unverified):
+            return
+        if standing.log and (note.origin, note.size, note.root) == (station.origins.peer, head.size, head.root):
+            await station.put_note(station.other, note, cosigned=standing.cosigned)
 
     async def _sign_again(self) -> None:
         """After a crash between steps c and e: the same (size, root) gets its quick note now."""
