@@ -10,6 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -118,9 +119,11 @@ class Api:
         return answer({"log": log, "index": placed.index, "dup": placed.dup})
 
     async def _records(self, request: web.Request, desk: Desk, _session: Session, _body: bytes) -> web.Response:
-        log, size = self._log(desk.station, request.query.get("log", ""))
+        name = request.query.get("log", "")
+        log, size = self._log(desk.station, name)
+        read = log.records if name == "side" else partial(desk.station.records, name)
         lo, hi = number(request, "from"), number(request, "to", 2**53)
-        return answer(await records_of(log, lo, hi, size))
+        return answer(await records_of(read, lo, hi, size))
 
     async def _notes(self, _request: web.Request, desk: Desk, _session: Session, _body: bytes) -> web.Response:
         pair = await desk.station.newest_pair()

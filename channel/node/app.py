@@ -254,6 +254,7 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
 
     def publish_shared(batch: Released) -> None:
         station.newest[letter] = batch.note.encode()
+        courier.offer(batch)
         station.learn(letter, batch.first, batch.records, batch.blobs)
         telemetry.records.labels("shared").inc(len(batch.records))
         telemetry.commits.labels("shared").inc()
@@ -288,7 +289,7 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
     courier = Courier(station, line, clock, make_anchor, shared.look_again)
     refusals, known = Refusals(config.path.parent, founding.chan), dict[bytes, int]()
     intake = Intake(station, shared, side_writer, known.get)
-    sessions = Sessions(founding.chan, charter.mode, tls.fingerprint(certificate), station.member_keys)
+    sessions = Sessions(founding.chan, charter.mode, tls.fingerprint(certificate), station.member_key)
     return Part(
         station, founding, peer_cert, shared, side_writer, Receiver(station, shared, refusals, partial(step, "cosigner")),
         line, courier, Speaker(station, shared, side_writer, clock, secrets.token_bytes), refusals,

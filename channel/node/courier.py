@@ -1,7 +1,7 @@
 """Carries the own log to the other side: follows it with a cursor, and what comes back is the cosignature.
 
 The cursor is what the peer has cosigned; kill the courier and it goes on from there. Start-up, first sends and retries
-are one loop. It sends each committed batch under its note, at most a second after new records an anchor over them, and
+are one loop; what was committed just now is at hand, all else is read from the store. It sends each committed batch under its note, at most a second after new records an anchor over them, and
 when idle a heartbeat: an anchor over the same size with a new time (docs/protocol.md sections 6 and 8).
 """
 
@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 
     from channel.clock import Clock
     from channel.node.station import Station
+    from channel.node.writer import Released
     from channel.protocol.note import Note
 
 ANCHOR_SECONDS = 0.7  # after the first record that no anchor covers; the rule is one second at most
 BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0)
 SEND_SECONDS = 30.0
+AT_HAND = 64  # batches
+AT_ONCE_BYTES = 1 << 20  # a body below it goes out in one piece with its headers
 
 
 def backoff(failures: int) -> float:
@@ -68,9 +71,8 @@ class Line:
         why = ""
         for url in self._urls:
             try:
-                async with self._http.request(
-                    method, url + path, data=BytesIO(body) if body else None, ssl=self._context
-                ) as answer:
+                data = body if len(body) < AT_ONCE_BYTES else BytesIO(body)
+                async with self._http.request(method, url + path, data=data or None, ssl=self._context) as answer:
                     raw = await answer.content.read(append.MAX_REQUEST + 1)
                     while len(raw) <= append.MAX_REQUEST and (more := await answer.content.read(1 << 20)):
                         raw += more
@@ -101,6 +103,8 @@ class Courier:
         self._anchor_due: float | None = None
         self._last_timed = clock.monotonic() - 1e9
         self._failures = 0
+        self._at_hand: list[Released] = []
+        self._anchor: Note | None = None
 
     async def run(self) -> None:
         """Carry for ever. A peer that does not answer makes the channel DEGRADED, its false signature FROZEN_PEER.
@@ -135,6 +139,10 @@ class Courier:
         self._anchor_due = self._clock.monotonic()
         self._station.wake()
 
+    def offer(self, batch: Released) -> None:
+        """A batch that was released just now; while it is the next to go, it need not be read again."""
+        self._at_hand = [kept for kept in (*self._at_hand, batch) if kept.note.size > self.cursor][-AT_HAND:]
+
     async def _step(self) -> bool | None:
         """Send what is next: True if something was sent, None if nothing was due."""
         now = self._clock.monotonic()
@@ -144,7 +152,7 @@ class Courier:
         heartbeat = now - self._last_timed >= self._station.policy().timers.hb_s
         if size and (heartbeat or (self._anchor_due is not None and now >= self._anchor_due)):
             self._anchor_due = None
-            anchor = await self._make_anchor()
+            self._anchor = anchor = await self._make_anchor()
             if anchor.size == self.cursor:
                 await self._send(anchor, self.cursor, (), ())
                 return True
@@ -154,7 +162,31 @@ class Courier:
         return None
 
     async def _send_batch(self) -> None:
-        """The records from the cursor to the furthest stored note that still is one batch, an anchor before a quick one."""
+        """The records from the cursor to the furthest note that still is one batch, an anchor before a quick one."""
+        if self._at_hand and self._at_hand[0].first == self.cursor:
+            await self._send_at_hand()
+        else:
+            await self._send_stored()
+
+    async def _send_at_hand(self) -> None:
+        """The batches from the cursor on that were released just now, as far as they are one batch together."""
+        batches = self._at_hand
+        weights = [sum(map(len, b.records)) + sum(map(len, b.blobs.values())) for b in batches]
+        fits = 1
+        while (
+            fits < len(batches)
+            and sum(weights[: fits + 1]) <= append.MAX_BATCH
+            and batches[fits].note.size - self.cursor <= append.MAX_RECORDS
+        ):
+            fits += 1
+        note = batches[fits - 1].note
+        if self._anchor is not None and self._anchor.size == note.size:
+            note = self._anchor
+        blobs = {h: blob for b in batches[:fits] for h, blob in b.blobs.items()}
+        records = tuple(raw for b in batches[:fits] for raw in b.records)
+        await self._send(note, self.cursor, records, tuple(blobs[h] for h in sorted(blobs)))
+
+    async def _send_stored(self) -> None:
         station = self._station
         log, size = station.own, station.sizes[station.letter]
         kept = sorted(key for key in await log.kept_notes() if self.cursor < key.size <= size)
@@ -215,6 +247,7 @@ class Courier:
             self._anchored = note.size
             self._last_timed = self._clock.monotonic()
         self.cursor = max(self.cursor, note.size)
+        self._at_hand = [batch for batch in self._at_hand if batch.first >= self.cursor]
         station.heard_ms = station.stamps.now()
         station.peer_has(note.size)
         self._moved()

@@ -180,8 +180,8 @@ class Intake:
         document = unpack(envelope.payload, dict)
         if document.get("chan") != self._station.chan:
             raise Refused("CHAN")
-        keys = self._station.member_keys()
-        allowed = {session.kid: keys[session.kid]}
+        key = self._station.member_key(session.kid)
+        allowed = {} if key is None else {session.kid: key}
         if submission.t in BY_SESSION:
             allowed[session.public.kid] = session.public
         if len(envelope.kids) != 1 or not envelope.verified(self._station.mode, allowed):

@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -212,7 +213,8 @@ class Listener:
 
     async def _records(self, request: web.Request, station: Station, letter: str) -> web.Response:
         lo, hi = number(request, "from"), number(request, "to", 2**53)
-        return answer(await records_of(station.log(letter), lo, hi, station.signer.head(_origin(station, letter)).size))
+        size = station.signer.head(_origin(station, letter)).size  # also while the station has not learned them
+        return answer(await records_of(partial(station.records, letter), lo, hi, size))
 
     async def _blob(self, request: web.Request, station: Station, letter: str) -> web.Response:
         digest = hex_bytes(request.match_info["hash"], 32, "hash")
@@ -256,11 +258,11 @@ class Listener:
             self._running[pin] -= 1
 
 
-async def records_of(log: Log, lo: int, hi: int, size: int) -> list[bytes]:
+async def records_of(read: Callable[[int, int], Awaitable[list[bytes]]], lo: int, hi: int, size: int) -> list[bytes]:
     """Records [lo, hi) below ``size``: at most 256 and 4 MiB of them, from ``lo`` on."""
     found: list[bytes] = []
     total = 0
-    for raw in await log.records(lo, min(hi, size, lo + MAX_BATCH_RECORDS)) if lo < min(hi, size) else []:
+    for raw in await read(lo, min(hi, size, lo + MAX_BATCH_RECORDS)) if lo < min(hi, size) else []:
         total += len(raw)
         if found and total > MAX_BATCH_BYTES:
             break

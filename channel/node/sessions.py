@@ -21,7 +21,7 @@ from keys.identity import PublicKey
 from keys.suites import SESSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 NONCE_SECONDS = 60.0
 MAX_NONCES = 1024
@@ -42,12 +42,12 @@ class Session:
 
 @dataclass(slots=True)
 class Sessions:
-    """The sessions of one channel. ``keys`` gives the current signing keys of own members by key id."""
+    """The sessions of one channel. ``key`` gives the signing key of an own member by its id, None if it does not hold."""
 
     chan: bytes
     mode: int
     cert: bytes
-    keys: Callable[[], Mapping[bytes, PublicKey]]
+    key: Callable[[bytes], PublicKey | None]
     _nonces: dict[bytes, float] = field(default_factory=dict)
     _open: dict[bytes, Session] = field(default_factory=dict)
 
@@ -73,10 +73,10 @@ class Sessions:
             raise Refused("LOGIN", why="nonce")
         if login.cert != self.cert:
             raise Refused("LOGIN", why="certificate")
-        keys = self.keys()
-        if envelope.kids != (login.from_,) or login.from_ not in keys:
+        key = self.key(login.from_)
+        if envelope.kids != (login.from_,) or key is None:
             raise Refused("LOGIN", why="member")
-        if not envelope.verified(self.mode, keys):
+        if not envelope.verified(self.mode, {login.from_: key}):
             raise Unverified("LOGIN", why="signature")
         if login.session in self._open:
             raise Refused("LOGIN", why="session key")
@@ -94,7 +94,7 @@ class Sessions:
         session = self._open.get(public)
         if session is None:
             return None
-        if session.until <= now or session.kid not in self.keys():
+        if session.until <= now or self.key(session.kid) is None:
             del self._open[public]
             return None
         return session

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from keys.identity import PublicKey
 
 Letter = Literal["a", "b"]
-READ_AT_ONCE = 256
+RECENT = 256  # records of each log that are at hand for desks and for the peer
 HOUR_MS = 3_600_000
 
 
@@ -88,6 +88,7 @@ class Station:
         self._lent: Mapping[bytes, bytes] = {}
         self._seen_at: dict[str, list[int]] = {"a": [], "b": []}
         self._weights: dict[int, int] = {}
+        self._recent: dict[str, list[bytes]] = {"a": [], "b": []}
         self._event = asyncio.Event()
         self.fold = Fold(chan, self._blob)
 
@@ -122,16 +123,17 @@ class Station:
         """Whether the opening of both logs is here and judged."""
         return self.fold.charter is not None
 
-    def member_keys(self) -> Mapping[bytes, PublicKey]:
-        """The current signing keys of own members; none before the opening is judged."""
-        if not self.opened:
-            return {}
-        party = self.fold.party(self.letter)
-        members = {m.kid: m for m in party.roster.members if m.kid not in party.roster.revoked}
-        current = (
-            kid for kid, m in members.items() if not m.kem or self.fold.current_kem(self.letter, kid) is not None
-        )
-        return {kid: party.keys[kid] for kid in current if kid in party.keys}
+    def member_key(self, kid: bytes) -> PublicKey | None:
+        """The signing key of an own member whose key id this is, if it holds now; none before the opening is judged."""
+        return self.fold.current_signer(self.letter, kid) if self.opened else None
+
+    async def records(self, letter: str, lo: int, hi: int) -> list[bytes]:
+        """Released records [lo, hi) of a shared log; the newest are at hand."""
+        kept = self._recent[letter]
+        first = self.sizes[letter] - len(kept)
+        if first <= lo <= hi <= self.sizes[letter]:
+            return kept[lo - first : hi - first]
+        return await self.log(letter).records(lo, hi)
 
     # --- states
 
@@ -194,6 +196,7 @@ class Station:
                         self._hourly_ms = record.ts
             elif record is None or record.t != "node.ack":
                 self._owed = at + 1
+        self._recent[letter] = [*self._recent[letter], *records][-RECENT:]
         self.sizes[letter] = first + len(records)
         try:
             self.fold.add(letter, records)

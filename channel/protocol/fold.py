@@ -16,6 +16,7 @@ from channel.protocol import state
 from channel.protocol.charter import ORDER, Charter, Policy
 from channel.protocol.effects import apply, number_of
 from channel.protocol.judge import judge, read_body
+from channel.protocol.members import void
 from channel.protocol.merkle import EMPTY
 from channel.protocol.opening import Opening, judge_opening
 from channel.protocol.recipients import default_recipients, party_view, seal_key
@@ -25,6 +26,7 @@ from channel.protocol.verdicts import LETTERS, Entry, MessageView, PartyView, Ve
 from channel.protocol.views import as_verdict, display_order, message_view
 from keys.documents import Member
 from keys.errors import Refused, Unavailable, WrongUse
+from keys.identity import PublicKey
 
 OPENING_SIZE = 4
 Blobs = Callable[[bytes], bytes | None]
@@ -226,6 +228,13 @@ class Fold:
     def party(self, letter: str) -> PartyView:
         """A party at the end of what is judged."""
         return party_view(self._known, _p(letter), self._ends[_p(letter)])
+
+    def current_signer(self, letter: str, kid: bytes) -> PublicKey | None:
+        """The signing key ``kid`` of a party's member, if it holds now: not ended, and not void."""
+        p = _p(letter)
+        own, other = (self._known.sides[x].history.before(self._ends[x]) for x in (p, 1 - p))
+        member = own.signer(kid)
+        return None if member is None or void(kid, own, other) else own.admitted.keys.get(kid)
 
     def current_kem(self, letter: str, kid: bytes) -> bytes | None:
         """The seal key now of the member with signing key ``kid``."""

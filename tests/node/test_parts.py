@@ -121,7 +121,7 @@ def test_login_is_bound_to_channel_node_and_nonce():
     """A login counts once, for this channel and certificate, within the nonce's minute, and ends with the roster."""
     person, session = PrivateKey(2, suites.SIGN, os.urandom(64)), PrivateKey(2, suites.SESSION, os.urandom(32))
     roster = {person.kid: person.public}
-    sessions = Sessions(b"c" * 32, 2, b"t" * 32, lambda: roster)
+    sessions = Sessions(b"c" * 32, 2, b"t" * 32, roster.get)
 
     def attempt(now=0.0, chan=b"c" * 32, cert=b"t" * 32):
         nonce = sessions.give_nonce(os.urandom(16), 0.0)

@@ -386,3 +386,19 @@ def test_a_succession_against_the_rules(world: World) -> None:
         assert [wrong.reason(s) for s in (bad, after)] == [reason, "CHAIN"]
     misplaced = world.append("a", "succeed", false.succeed("a").doc, world.authority("a")[:2])
     assert world.reason(misplaced) == "CHAIN"
+
+
+# --- who holds a key now ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_a_revoked_key_holds_no_more_with_or_without_a_seal_key(small: bool) -> None:
+    """``current_signer`` gives the key of a member until a roster or a revocation ended it; unknown ids give None."""
+    world = World(2, small=small)
+    kid = world.signer("a", "expert1").kid
+    fold = world.fold()
+    assert fold.current_signer("a", kid) is not None
+    assert fold.current_signer("b", kid) is None
+    assert fold.current_signer("a", bytes(32)) is None
+    world.revoke("a", [kid], world.authority("a")[0])
+    assert world.fold().current_signer("a", kid) is None
