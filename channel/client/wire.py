@@ -124,9 +124,9 @@ class Wire:
         """The node's state, without a session."""
         return unpack(await self._send("GET", "/dcx/v1/health", b""), dict)
 
-    async def feed(self, sizes: tuple[int, int]) -> AsyncIterator[tuple[str, Any]]:
-        """Events (name, data) from a cursor on, until the connection ends."""
-        path = f"/dcx/v1/feed?from={sizes[0]}.{sizes[1]}"
+    async def feed(self, sizes: tuple[int, int], *, records: bool = False) -> AsyncIterator[tuple[str, Any]]:
+        """Events (name, data) from a cursor on, until the connection ends; ``records``: with the records, where few."""
+        path = f"/dcx/v1/feed?from={sizes[0]}.{sizes[1]}" + ("&with=records" if records else "")
         timeout = aiohttp.ClientTimeout(total=None, sock_read=60)
         try:
             async with self._client().get(

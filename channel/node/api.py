@@ -161,7 +161,8 @@ class Api:
         def open_still() -> bool:
             return desk.sessions.holder(session.public.raw, self._clock.monotonic()) is not None
 
-        return await follow(request, desk.station, {"a": int(a), "b": int(b)}, open_still)
+        records = request.query.get("with") == "records"
+        return await follow(request, desk.station, {"a": int(a), "b": int(b)}, open_still, records=records)
 
     async def _anchor(self, _request: web.Request, desk: Desk, _session: Session, _body: bytes) -> web.Response:
         """Anchors over what both logs hold now, as one closed pair."""

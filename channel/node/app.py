@@ -277,6 +277,7 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
         step("anchor", "d")
         signer.check_own(note)
         await station.put_note(letter, note, cosigned=False)
+        station.wake()
         step("anchor", "e")
         return note
 

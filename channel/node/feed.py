@@ -1,6 +1,7 @@
 """The feed of a desk: server-sent events from a cursor (docs/protocol.md section 15).
 
-    event: grown    data: {"log": "a", "size": N}              what the desk has not is announced at once
+    event: grown    data: {"log": "a", "size": N}              what the desk has not is announced at once; with
+                    "records": ["base64", …] where the desk asked for them and they are few
     event: note     data: {"log": "a", "note": "…"}            the newest note of a log, and again with more lines
     event: link     data: {"state": "ACTIVE", "seen_ms": …}    the other side's last sign of life
     : beat          every 10 seconds
@@ -10,10 +11,13 @@ Header data only; the feed of a locked desk goes on without its person. It ends 
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+
+from channel.node.station import RECENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,12 +25,13 @@ if TYPE_CHECKING:
     from channel.node.station import Station
 
 BEAT_SECONDS = 10.0
+WITH_BYTES = 65_536  # of records that an event carries at most; more are asked for
 
 
 async def follow(
-    request: web.Request, station: Station, sizes: dict[str, int], open_still: Callable[[], bool]
+    request: web.Request, station: Station, sizes: dict[str, int], open_still: Callable[[], bool], *, records: bool
 ) -> web.StreamResponse:
-    """Write events until the desk goes away or its session ends."""
+    """Write events until the desk goes away or its session ends. ``records``: with the records themselves."""
     response = web.StreamResponse(headers={"Cache-Control": "no-store", "Content-Type": "text/event-stream"})
     await response.prepare(request)
     noted = {"a": b"", "b": b""}
@@ -36,8 +41,9 @@ async def follow(
             events = []
             for log in ("a", "b"):
                 if station.sizes[log] > sizes[log]:
-                    sizes[log] = station.sizes[log]
-                    events.append(_event("grown", {"log": log, "size": sizes[log]}))
+                    had, sizes[log] = sizes[log], station.sizes[log]
+                    more = await _few(station, log, had, sizes[log]) if records else {}
+                    events.append(_event("grown", {"log": log, "size": sizes[log], **more}))
                 if station.newest[log] != noted[log]:
                     noted[log] = station.newest[log]
                     events.append(_event("note", {"log": log, "note": noted[log].decode()}))
@@ -55,6 +61,13 @@ async def follow(
 def _news(station: Station, sizes: dict[str, int], noted: dict[str, bytes], link: str) -> bool:
     grown = any(station.sizes[log] > size for log, size in sizes.items())
     return grown or station.newest != noted or station.state.value != link
+
+
+async def _few(station: Station, log: str, lo: int, hi: int) -> dict[str, list[str]]:
+    found = await station.records(log, lo, hi) if hi - lo <= RECENT else []
+    if not found or sum(map(len, found)) > WITH_BYTES:
+        return {}
+    return {"records": [base64.b64encode(raw).decode() for raw in found]}
 
 
 def _event(name: str, data: dict[str, object]) -> bytes:

@@ -70,7 +70,9 @@ class Receiver:
                     case append.Accept():
                         return outcome, await self._accept(outcome)
                     case append.Refresh(note, anchor):
-                        return outcome, await self._cosign(note, anchor=anchor)
+                        lines = await self._cosign(note, anchor=anchor)
+                        station.wake()
+                        return outcome, lines
             except Problem as e:
                 raise e if isinstance(e, Fatal) else Fatal("COMMIT", why=e.code, log=station.mirror.name) from e
             if isinstance(outcome, append.Unprocessable422):

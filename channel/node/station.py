@@ -241,14 +241,13 @@ class Station:
     # --- notes
 
     async def put_note(self, letter: str, note: Note, *, cosigned: bool) -> None:
-        """Store a note of a shared log, keep it as newest, and tell those who wait."""
+        """Store a note of a shared log and keep it as newest; the caller tells those who wait."""
         anchor, at = note_kind(note, self.note_keys(letter)[0])
         marks = {COSIGNED} if cosigned else set()
         log = self.log(letter)
         raw = note.encode()
         if await log.put_note(NoteKey(note.size, anchor=anchor, at=at), raw, marks):
             self.newest[letter] = raw
-        self.wake()
 
     async def anchor_side(self) -> Note:
         """An anchor over what is committed of the side log, stored. The side log must not be empty."""

@@ -99,6 +99,28 @@ async def test_feed_tells_what_the_desk_has_not(pair):
                     break
 
 
+async def test_feed_brings_few_records_and_announces_many(pair, monkeypatch):
+    """Asked for, an event carries the records that it announces, as they stand; where they are many, their size alone."""
+    from base64 import b64decode
+
+    from channel.node import feed
+
+    async with pair.parties.desk("US") as us:
+        stood = await us.all_records("b")
+
+        async def first_event():
+            async with asyncio.timeout(10):
+                async for name, data in us.wire.feed((0, len(stood) - 1), records=True):
+                    if (name, data.get("log")) == ("grown", "b"):
+                        return data
+            raise AssertionError
+
+        told = await first_event()
+        assert [b64decode(raw) for raw in told["records"]][:1] == stood[-1:]
+        monkeypatch.setattr(feed, "WITH_BYTES", 10)
+        assert "records" not in await first_event()
+
+
 async def test_proof_leads_to_the_note(pair):
     """The proof of a record leads from its leaf hash to the root of a stored note."""
     from channel.protocol.merkle import leaf_hash, root_from_inclusion
