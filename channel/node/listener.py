@@ -159,7 +159,7 @@ class Listener:
             web.get("/dcx/v1/status/{oh}", self._for_peer(self._status)),
             web.get("/dcx/v1/log/{oh}/checkpoint", self._for_peer(self._checkpoint)),
             web.get("/dcx/v1/log/{oh}/tile/entries/{path:.+}", self._for_peer(self._entries)),
-            web.get("/dcx/v1/log/{oh}/tile/{level:\\d{1,2}}/{path:.+}", self._for_peer(self._tile)),
+            web.get("/dcx/v1/log/{oh}/tile/{level:[1-9]?[0-9]}/{path:.+}", self._for_peer(self._tile)),
             web.get("/dcx/v1/log/{oh}/records", self._for_peer(self._records)),
             web.get("/dcx/v1/blob/{oh}/{hash}", self._for_peer(self._blob)),
         ]
@@ -211,7 +211,7 @@ class Listener:
         note = await station.log(letter).newest_note()
         if note is None:
             raise Refused("NOT_FOUND")
-        return answer_raw(note, content_type="text/plain")
+        return answer_raw(note, content_type="text/plain", charset="utf-8")
 
     async def _records(self, request: web.Request, station: Station, letter: str) -> web.Response:
         lo, hi = number(request, "from"), number(request, "to", 2**53)
@@ -310,11 +310,12 @@ def _origin(station: Station, letter: str) -> str:
 
 
 def _tile_place(path: str) -> tuple[int, int]:
-    """Number and width of a tile path such as ``x001/x234/067.p/5``; ``Malformed`` QUERY."""
+    """Number and width of a tile path such as ``x001/x234/067.p/5``, in its one form; ``Malformed`` QUERY."""
     whole, dot, width = path.partition(".p/")
-    parts = whole.split("/")
-    good = all(p.startswith("x") for p in parts[:-1]) and all(len(p) == 3 and p.isdigit() for p in
-                                                              [*(p[1:] for p in parts[:-1]), parts[-1]])  # fmt: skip
-    if not good or len(parts) > 6 or (dot and (not width.isdigit() or not 1 <= int(width) <= 255)):
+    digits = whole.replace("/", "").replace("x", "")
+    if not (digits + width).isascii() or not digits.isdigit() or len(digits) > 18 or (dot and not width.isdigit()):
         raise Malformed("QUERY", name="tile")
-    return int("".join(p.lstrip("x") for p in parts)), int(width) if dot else 256
+    place = int(digits), int(width) if dot else merkle.TILE
+    if not 0 < place[1] <= merkle.TILE or merkle.entries_path(*place) != f"tile/entries/{path}":
+        raise Malformed("QUERY", name="tile")
+    return place

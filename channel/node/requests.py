@@ -52,11 +52,12 @@ def answer(value: object) -> web.Response:
 
 
 def answer_raw(
-    body: bytes, *, status: int = 200, content_type: str = DCM_TYPE, immutable: bool = False
+    body: bytes, *, status: int = 200, content_type: str = DCM_TYPE, charset: str | None = None, immutable: bool = False
 ) -> web.Response:
     """Bytes as an answer; ``immutable`` for what can never be another (full tiles, blobs)."""
     keep = "max-age=31536000, immutable" if immutable else "no-store"
-    return web.Response(body=body, status=status, content_type=content_type, headers={"Cache-Control": keep})
+    headers = {"Cache-Control": keep}
+    return web.Response(body=body, status=status, content_type=content_type, charset=charset, headers=headers)
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:
