@@ -155,16 +155,20 @@ class Kept:
         text, _, lines = raw.partition(b"\n\n")
         for line in lines.decode().splitlines():
             _, name, encoded = line.split(" ")
-            self._put(digest(text + b"\n", name.encode()), base64.b64decode(encoded))
+            for place in (
+                digest(text + b"\n", name.encode()),
+                digest(name.encode()),
+            ):  # also one made over another note
+                self._put(place, base64.b64decode(encoded))
 
     def _put(self, at: bytes, what: bytes) -> None:
         if what not in self._found[at]:
             self._found[at].append(what)
 
-    def sign(self, by: Key, message: bytes, at: bytes = b"", mode: int | None = None) -> bytes:
+    def sign(self, by: Key, message: bytes, mode: int | None = None) -> bytes:
         """A composite signature over ``message`` (a PAE) under the context of ``mode``, by default the key's own."""
         mode = by.mode if mode is None else mode
-        whole, place = composite(message, mode), digest(message, at or by.kid)
+        whole, place = composite(message, mode), digest(message, by.kid)
         for sig in self._found[place]:
             if verifies(by.raw, whole, sig):
                 return sig
@@ -190,7 +194,7 @@ class Kept:
     def line(self, text: bytes, name: str, head: bytes, seed: bytes, message: bytes) -> bytes:
         """Key id, time and ML-DSA-44 signature of a note's line; ``head`` = key id and time."""
         private, place = mldsa.MLDSA44PrivateKey.from_seed_bytes(seed), digest(text, name.encode())
-        for line in self._found[place]:
+        for line in (*self._found[place], *self._found[digest(name.encode())]):
             if (
                 line.startswith(head)
                 and len(line) == len(head) + 2420
