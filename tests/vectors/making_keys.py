@@ -86,8 +86,7 @@ def _admission() -> list[dict[str, Any]]:
     found = [
         _case(f"{NAMES[s]}", "Valid", "valid", suite=s, raw=key("a key", 1, s).raw.hex()) for s in NAMES
     ]  # fmt: skip
-    for text in SMALL:
-        found.append(_case(f"session {text[:8]}…{text[-4:]}", "SmallOrder", "invalid", suite=SESSION, raw=text))
+    found += [_case(f"session {t[:8]}…{t[-4:]}", "SmallOrder", "invalid", suite=SESSION, raw=t) for t in SMALL]
     found.append(
         _case(
             "composite with a half of small order",
@@ -110,9 +109,8 @@ def _admission() -> list[dict[str, Any]]:
         _case("ML-KEM half out of range", "Load", "invalid", suite=SEAL, raw=(b"\xff" * 1184 + seal[1184:]).hex())
     )
     found.append(_case("X25519 half of order one", "Load", "invalid", suite=SEAL, raw=(seal[:1184] + bytes(32)).hex()))
-    for suite in (0x0000, 0x0002, 0x0010, 0x0102, 0x0201, 0xFFFF):
-        found.append(_case(f"suite 0x{suite:04x}", "Suite", "invalid", suite=suite, raw=sign.hex()))
-    return found
+    reserved = (0x0000, 0x0002, 0x0010, 0x0102, 0x0201, 0xFFFF)
+    return found + [_case(f"suite 0x{s:04x}", "Suite", "invalid", suite=s, raw=sign.hex()) for s in reserved]
 
 
 def _words() -> list[dict[str, Any]]:
