@@ -187,10 +187,8 @@ def _judge_people(proved: Proved, e: Entry) -> str:
             return check_people(t, e, kids, SENDERS, here=d.chan == t.chan) or _message(proved, e, d)
         case Ack():
             return check_people(t, e, (d.from_,), RECEIVERS, here=d.chan == t.chan) or _answers(proved, e, own=False)
-        case Confirm():
-            roles = RECEIVERS | {"operator"}
-            return check_people(t, e, (d.from_,), roles, here=d.chan == t.chan) or _answers(proved, e, own=True)
-    return "PARSE"
+    roles = RECEIVERS | {"operator"}  # a confirmation: nothing else is given
+    return check_people(t, e, (d.from_,), roles, here=d.chan == t.chan) or _answers(proved, e, own=True)
 
 
 def _message(proved: Proved, e: Entry, d: Payload) -> str:
