@@ -18,7 +18,10 @@ MODULES = {
     "tree": "making_trees",
     "notes": "making_note_cases",
     "messages": "making_messages",
+    "documents": "making_documents",
+    "records": "making_records",
     "histories": "making_histories",
+    "archives": "making_archives",
 }
 
 

@@ -116,10 +116,8 @@ def make(stored: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _by_module() -> list[tuple[str, list[Scene]]]:
-    found: dict[str, list[Scene]] = {}
-    for each in SCENES:
-        found.setdefault(each.about, []).append(each)
-    return list(found.items())
+    order = ("opening", "messages", "levels", "people", "keys", "logs")
+    return [(about, [each for each in SCENES if each.about == about]) for about in order]
 
 
 def _test(number: int, scene: Scene, kept: Kept, pool: dict[bytes, bytes]) -> dict[str, Any]:

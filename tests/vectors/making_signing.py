@@ -123,11 +123,13 @@ class Kept:
         if b"\n\n" in raw and raw.startswith(b"dcx1/"):
             self._take_note(raw)
             return
-        try:
-            value = unpack(raw)
-        except Exception:  # noqa: BLE001  whatever can't be read holds nothing to keep
+        for part in (raw, raw[4:]):  # a value, or one with its length before it, as in an archive
+            try:
+                value = unpack(part)
+            except Exception:  # noqa: BLE001  whatever can't be read holds nothing to keep
+                continue
+            self._walk(value)
             return
-        self._walk(value)
 
     def _walk(self, value: Any) -> None:
         match value:
