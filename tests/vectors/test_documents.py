@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-import importlib
-import importlib.util
 import json
-import sys
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
@@ -124,16 +121,3 @@ def test_a_roster_admits_only_keys_with_their_proofs(test: dict[str, Any]) -> No
         assert admitted.hash == sha256(env.payload).digest()
 
     assert reason(rule) == test["reason"]
-
-
-def test_documents_made_again_are_the_same_file() -> None:
-    """Everything but stored signatures comes out of the maker as it stands in the file."""
-    assert made("making_documents", vectors()) == vectors()
-
-
-def made(name: str, stored: dict[str, Any]) -> dict[str, Any]:
-    """What a maker beside this file makes of stored vectors."""
-    if str(HERE) not in sys.path:
-        sys.path.insert(0, str(HERE))
-    assert importlib.util.find_spec(name) is not None
-    return importlib.import_module(name).make(stored)

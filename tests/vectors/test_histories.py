@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from channel.protocol.merkle import EMPTY
 from keys.errors import Problem
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))  # the makers stand beside, and import nothing of the product
 
 
 @cache
@@ -73,14 +71,3 @@ def test_every_reason_of_the_state_paper_stands_in_a_history() -> None:
     shown = {reason for out in outs for x in "ab" for reason in out["reasons"][x]}
     assert named - shown == set()
     assert shown - named == {"", "OPAQUE", "UNJUDGED"}
-
-
-def test_histories_made_again_are_the_same_file() -> None:
-    """Everything but stored signatures comes out of the maker as it stands in the file."""
-    import making_histories
-
-    made = making_histories.make(vectors("histories"))
-    assert {k: v for k, v in made.items() if k != "pool"} == {
-        k: v for k, v in vectors("histories").items() if k != "pool"
-    }
-    assert made["pool"] == vectors("histories")["pool"]
