@@ -129,16 +129,17 @@ class Fold:
         return Entry(p, i, leaf.number, leaf.raw, leaf.record, seen, ts, astray, false_seen)
 
     def _untie(self) -> bool:
-        """Two records can't have seen each other: where one rightly saw the other, the other's ``seen`` is false."""
+        """Two records can't have seen each other: where one rightly saw the other, the other's ``seen`` is false.
+
+        A record waits here only because what it says it has seen is not judged, or not held; all else was judged.
+        """
         for p in (0, 1):
-            i, j = len(self._entries[p]), len(self._entries[1 - p])
+            i = len(self._entries[p])
             waiting = i < len(self._logs[p].leaves) and (p, i) not in self._impossible
             witness = self._next(1 - p)
             if waiting and witness is not None and witness.seen > i:
-                claim, right = self._logs[1 - p].joined(self._logs[p].leaves[i].record.seen)  # type: ignore[union-attr]
-                if right and (claim is None or claim > j):
-                    self._impossible.add((p, i))
-                    return True
+                self._impossible.add((p, i))
+                return True
         return False
 
     def _open(self) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from keys import keyring, suites
+from keys.cli import channel_keys
 from keys.codec import pack, unpack
 from keys.errors import Malformed, Problem, WrongUse
 from keys.identity import PrivateKey
@@ -46,7 +49,7 @@ def test_a_cost_that_no_machine_takes(tmp_path: Path) -> None:
     path = tmp_path / "one.key"
     keyring.write_keys(path, [PrivateKey(2, suites.SIGN, bytes(64))], WORD, "US expert", DEMO)
     header, sealed = unpack(path.read_bytes().removeprefix(MAGIC))
-    header["kdf"] |= {"memory": 8, "lanes": 64}  # less than 8 KiB a lane
+    header["kdf"] |= {"memory": 64, "lanes": 16}  # less than 8 KiB a lane
     path.write_bytes(MAGIC + pack([header, sealed]))
     with pytest.raises(Malformed):
         keyring.read_keys(path, WORD)
@@ -104,6 +107,37 @@ def test_the_language_of_a_wish_and_of_a_locale() -> None:
     assert pick_language(None, {"LANG": "fr_FR"}) == pick_language(None, {}) == "en"
     with pytest.raises(WrongUse):
         pick_language("fr", {})
+
+
+@pytest.fixture
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The ceremony tool in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    keyring.write_secret(Path("pass"), b"correct horse battery")
+    return lambda *args: CliRunner().invoke(channel_keys, args, obj=DEMO)
+
+
+def test_files_that_are_too_big_or_no_document(tool, tmp_path: Path) -> None:
+    """More than 16 MiB are not read; a payload without a version is not signed."""
+    made = tool("new", "--mode", "exercise", "--kind", "sign", "--out", "one", "--passphrase-file", "pass")
+    assert made.exit_code == 0
+    with (tmp_path / "big").open("wb") as file:
+        file.truncate(16 * 1024 * 1024 + 1)
+    assert tool("show", "big").exit_code != 0
+    (tmp_path / "plain").write_bytes(pack({"v": 2}))
+    refused = tool(
+        "sign", "ack", "plain", "--key", "one", "--out", "e", "--mode", "exercise", "--passphrase-file", "pass"
+    )
+    assert refused.exit_code != 0
+    assert not (tmp_path / "e").exists()
+
+
+def test_what_has_no_fields_is_not_said_in_json(tool) -> None:
+    """With --json each line of output is one object."""
+    made = tool("new", "--json", "--mode", "exercise", "--kind", "sign", "--out", "one", "--passphrase-file", "pass")
+    assert [sorted(json.loads(line)) for line in made.stdout.splitlines()] == [
+        ["kid", "kind", "label", "mode", "words"]
+    ]
 
 
 def test_the_program_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

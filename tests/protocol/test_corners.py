@@ -15,15 +15,16 @@ from channel.protocol.audit import audit
 from channel.protocol.charter import Witness
 from channel.protocol.fold import Fold
 from channel.protocol.formats import Book
-from channel.protocol.founding import read_founding
+from channel.protocol.founding import Founding, FoundingParty, read_founding
 from channel.protocol.merkle import EMPTY, Frontier, inclusion_proof, leaf_hash
 from channel.protocol.note import merge, origin, sign_anchor
-from channel.protocol.record import MAX_RECORD, Record
+from channel.protocol.proof import PROVED
+from channel.protocol.record import MAX_RECORD, Record, try_read
 from channel.protocol.sequence import Sequence
 from keys.codec import pack, unpack
 from keys.envelope import Envelope, read_envelope
 from keys.errors import Malformed, Refused, WrongUse
-from tests.archives import AT, archive, blobs, head, log_key, note, parts
+from tests.archives import AT, archive, blobs, head, log_key, note, parts, succeed
 from tests.world import World, digest
 
 # --- archives whose first record is another -----------------------------------------------------------------------------
@@ -74,6 +75,97 @@ def test_a_log_with_nothing_but_a_successor_of_nothing() -> None:
     top = replace(top, cut=(top.cut[0], (1, 1, Frontier.empty().extend([leaf_hash(world.logs["b"][0])]).root())))
     report = audit(write(top, made, blobs(world).values()), world.chan)
     assert report.exit_code == 5
+
+
+def test_a_charter_of_another_channel() -> None:
+    """The head and every note name another channel than the charter makes: 5, at the head."""
+    world = World(2, small=True)
+    other = digest(b"another channel")
+    made = [replace_part(part, (part.note or b"").replace(_id(world.chan), _id(other))) for part in parts(world)]
+    report = audit(write(replace(head(world), chan=other), made, blobs(world).values()), other)
+    assert (report.exit_code, report.failure.part, report.failure.code) == (5, "head", "CHAN")  # type: ignore[union-attr]
+
+
+def replace_part(part: LogPart, text: bytes) -> LogPart:
+    return LogPart(part.letter, part.number, part.records, text)
+
+
+def _id(chan: bytes) -> bytes:
+    return origin(chan, "a", 0).split("/")[1].encode()
+
+
+def test_logs_that_a_fold_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the fold says against the logs is told with the log's place; an audit never ends in a traceback."""
+    world = World(2, small=True)
+    data = archive(world)
+
+    def add(_fold: Fold, _letter: str, _records: object, _number: int = 0) -> None:
+        raise Refused("SUCCEED", number=1, why="final")
+
+    monkeypatch.setattr(Fold, "add", add)
+    report = audit(data, world.chan)
+    assert (report.exit_code, report.failure.part, report.failure.code) == (5, "records", "SUCCEED")  # type: ignore[union-attr]
+
+
+def test_a_proof_without_the_first_record_of_a_later_number() -> None:
+    """Who holds the keys of log number 1 stands in its record 0: without it the proof proves nothing."""
+    world = World(2, small=True, seed="number")
+    succeed(world, "a")
+    world.sync("a")
+    made = parts(world)
+    arrays: list[list[Any]] = []
+    for part in made:
+        hashes = [leaf_hash(raw) for raw in part.records]
+        arrays += [
+            [PROOF, part.letter, part.number, i, raw, inclusion_proof(hashes, i, len(hashes))]
+            for i, raw in enumerate(part.records)
+            if (part.number, i) != (1, 0) and try_read(raw).t in PROVED  # type: ignore[union-attr]
+        ]
+    names = {h for each in arrays for h in try_read(each[4]).blobs}  # type: ignore[union-attr]
+    held = blobs(world)
+    report = audit(joined(head(world, "proof"), arrays, made, [held[h] for h in names], [], []), world.chan)
+    assert report.exit_code == 5
+
+
+def by_hand(world: World, chosen: set[int]) -> Any:
+    """What is said of a proof of log a's records of keys and of some others."""
+    arrays: list[list[Any]] = []
+    for x in "ab":
+        hashes = [leaf_hash(raw) for raw in world.logs[x]]
+        arrays += [
+            [PROOF, x, 0, i, raw, inclusion_proof(hashes, i, len(hashes))]
+            for i, raw in enumerate(world.logs[x])
+            if i < 4 or (x == "a" and i in chosen)
+        ]
+    held = blobs_of_records(world, [each[4] for each in arrays])
+    return audit(joined(head(world, "proof"), arrays, parts(world), held, [], []), world.chan)
+
+
+def blobs_of_records(world: World, raws: list[bytes]) -> list[bytes]:
+    names = {h for raw in raws for h in try_read(raw).blobs}  # type: ignore[union-attr]
+    found = {digest(b"blob" + mid): b"blob" + mid for mid in (b"m" * 16,)} | world.blobs
+    return [found[h] for h in names]
+
+
+def test_messages_of_a_proof_are_judged_one_by_one() -> None:
+    """Undecodable: PARSE; a message id twice: DUP; a confirmation of what needs none: REF."""
+    world = World(2, cooling=0)
+    blob = world.sides["a"].keep(b"blob" + b"m" * 16) or digest(b"blob" + b"m" * 16)
+    first = world.send("a", "expert1", mid=b"m" * 16, blob=blob)
+    twin = world.send("a", "expert1", mid=b"m" * 16, blob=blob, lang="zh")
+    confirm = world.confirm("a", "expert2", first)
+    broken = Envelope("application/vnd.dcx.msg.v1+msgpack", pack({"v": 1}), ((bytes(32), bytes(3373)),))
+    raw = Record(t="msg", ts=world.ts["a"], seen=world.seen("a"), blobs=(), env=broken.encode()).encode()
+    unread = world.raw("a", raw)
+    world.sync("b")
+    report = by_hand(world, {first.index, twin.index, confirm.index, unread.index})
+    assert report.exit_code == 0, report.failure
+    assert {(i, why) for _, i, why in report.refused} == {
+        (twin.index, "DUP"),
+        (confirm.index, "REF"),
+        (unread.index, "PARSE"),
+    }
+    assert [m.ph for m in report.messages] == [first.ph]
 
 
 def test_a_note_of_no_origin_of_ours() -> None:
@@ -171,6 +263,8 @@ def test_a_confirmation_names_this_channel_and_a_member_who_may() -> None:
     sent = world.confirm("a", "expert2", single)
     assert world.reason(sent) == ""
     assert world.reason(world.confirm("a", "records", single)) == "SIGNER"
+    again = world.put("a", "confirm", read_envelope(unpack(sent.raw)["env"]))
+    assert world.reason(again) == "DUP"
 
 
 def test_a_named_blob_that_is_no_key_says_nothing_of_the_mode() -> None:
@@ -199,21 +293,39 @@ def test_suites_of_a_charter_rise() -> None:
 
 
 def test_a_founding_lacks_a_blob() -> None:
-    """It is read back whole, and one without a key that it names gives no opening."""
-    from tests.world import found
-
+    """It is read back whole; one without a key that it names gives no opening."""
     world = World(2, small=True)
-    assert found(2, "", None, small=True).chan == world.chan
-    records = {t: env for t, env, _ in world.opening["a"]}
-    assert read_envelope(records["charter"]).payload_type.endswith("charter.v1+msgpack")
-    with pytest.raises(Malformed):
-        read_founding(b"no founding")
+    envs = {x: {t: env for t, env, _ in world.opening[x]} for x in "ab"}
+    a, b = (FoundingParty(root=envs[x]["root"], roster=envs[x]["roster"]) for x in "ab")
+    founding = Founding(
+        charter=envs["a"]["charter"], a=a, b=b, policy=envs["a"]["policy"], blobs=tuple(world.blobs.values())
+    )
+    assert read_founding(founding.encode()) == founding
+    assert [t for t, _, _ in founding.opening("b")] == ["charter", "root", "roster", "policy"]
+    with pytest.raises(Malformed) as caught:
+        replace(founding, blobs=()).opening("a")
+    assert caught.value.code == "FOUNDING"
+    charter = founding.read_charter()
+    assert [charter.letter(party.code) for party in charter.parties] == ["a", "b"]
+    with pytest.raises(KeyError):
+        charter.letter("XX")
+
+
+def test_a_successor_that_can_not_be_read() -> None:
+    """SUCCEED, unreadable: the log number is not begun."""
+    held = Sequence()
+    held.add([b"one"], 0)
+    raw = Record(t="succeed", ts=1, seen=(0, 0, EMPTY), blobs=(), env=b"no envelope").encode()
+    with pytest.raises(Refused) as caught:
+        held.add([raw], 1)
+    assert caught.value.values["why"] == "unreadable"
 
 
 @pytest.mark.parametrize(
     ("file", "was", "becomes"),
     [
-        ("codes.toml", "[unit.codes]", "[unit.codex]"),
+        ("codes.toml", "\nmin = {", "\nminn = {"),
+        ("F03.toml", "max = 500\n", ""),
         ("F03.toml", 'code = "F03"', 'code = "F09"'),
         ("F03.toml", "minimum = [", 'minimum = ["nowhere", '),
         ("F03.toml", 'type = "text"', 'type = "code"'),
