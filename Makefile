@@ -17,10 +17,11 @@ SOURCES := channel keys tests
 ARGS ?=
 ROUNDS ?= 3
 SEED ?= 1
+RULES := tests/keys tests/protocol tests/properties/test_fold.py tests/vectors tests/i18n --ignore tests/protocol/test_archive_small.py
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
-.PHONY: help demo test faults bench-quick check fmt lock ci clean
+.PHONY: help demo test faults bench-quick coverage mutants check fmt lock ci clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## */make \1\t/p' Makefile | expand -t 16
@@ -37,6 +38,13 @@ faults: $(STAMP)  ## kills and damage for longer; SEED=2 draws others, ROUNDS=3 
 bench-quick: $(STAMP)  ## what the core costs, as ratios from one run; ARGS="--rounds 1" is shorter
 	@$(BIN)/python -m tests.bench $(ARGS)
 	@$(BIN)/python -m tests.bench.memory
+
+coverage: $(STAMP)  ## every branch of keys and channel/protocol, by the tests of these two alone
+	@$(BIN)/python -m coverage run -m pytest -q $(RULES) $(ARGS)
+	@$(BIN)/python -m coverage report
+
+mutants: $(STAMP)  ## seeded single changes of keys and channel/protocol, each to be caught; ARGS="--seed 2 --count 20"
+	@$(BIN)/python -m tests.mutation $(ARGS)
 
 check: $(STAMP)  ## lint, format, types, floors
 	$(BIN)/ruff check $(SOURCES)

@@ -54,13 +54,11 @@ class ArchivedLog:
 
     def place(self, index: int) -> tuple[str, int, int]:
         """Part, index and offset of a record that is held."""
-        for section in self.sections:
-            if section.kind == PROOF:
-                if section.fields[2] == index:
-                    return section.part, section.index, section.offset
-            elif index < section.fields[2] + len(section.fields[3]):
-                return "record", index, _record_offset(section, index - section.fields[2])
-        return "head", 0, len(b"DCXARCH1") + 4
+        if self.sections[0].kind == PROOF:
+            section = next(s for s in self.sections if s.fields[2] == index)
+            return section.part, section.index, section.offset
+        section = next(s for s in reversed(self.sections) if s.fields[2] <= index)
+        return "record", index, _record_offset(section, index - section.fields[2])
 
     def fail(self, index: int, code: str, why: str) -> NoReturn:
         """End at a record."""

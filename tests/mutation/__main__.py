@@ -192,6 +192,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="channel-mutants-") as folder:
         copy = Path(folder) / "copy"
         shutil.copytree(TOP, copy, ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__"))
+        if caught := _run(copy, list(ALL)):
+            sys.exit(f"the tests fail without any change: {caught}")
         chosen = [m for m in drawn(options.seed, options.count) if not options.only or m.file == options.only]
         for at, mutant in enumerate(chosen, start=1):
             caught = caught_by(copy, mutant)
