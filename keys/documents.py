@@ -26,7 +26,7 @@ from keys.shapes import (
     check_name,
 )
 
-REASON = r"^[a-z][a-z0-9-]{0,31}$"
+REASON = r"\A[a-z][a-z0-9-]{0,31}\Z"
 
 
 class Root(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -35,7 +35,8 @@ LevelCode = Literal["routine", "attention", "consultation", "serious", "crisis",
 ORDER: tuple[LevelCode, ...] = ("routine", "attention", "consultation", "serious", "crisis", "principals")
 Precedence = Literal["Z", "O", "P", "R"]
 Slot = Annotated[
-    tuple[Annotated[str, Meta(pattern=r"^[a-z]+(@[a-z0-9][a-z0-9._-]{0,63})?$")], ...], Meta(min_length=1, max_length=8)
+    tuple[Annotated[str, Meta(pattern=r"\A[a-z]+(@[a-z0-9][a-z0-9._-]{0,63})?\Z")], ...],
+    Meta(min_length=1, max_length=8),
 ]
 Slots = Annotated[tuple[Slot, ...], Meta(min_length=1, max_length=4)]
 Seconds = Annotated[int, Meta(ge=0, le=2**32 - 1)]
@@ -168,7 +169,7 @@ class Policy(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
     formats: Hash
     codes: Hash
     limits: Limits
-    categories: tuple[Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,8}$")], ...]
+    categories: tuple[Annotated[str, Meta(pattern=r"\A[A-Z0-9]{2,8}\Z")], ...]
     cooling: Count
     timers: Timers
     witnesses: tuple[Witness, ...]
@@ -188,7 +189,7 @@ class Policy(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Contact(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One line of the fall-back list."""
 
-    kind: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+    kind: Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9-]{0,31}\Z")]
     en: Name
     zh: Name
     addr: Name
@@ -229,4 +230,4 @@ class Succeed(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log: NoteKeys
     side: NoteKeys
     cos: NoteKeys
-    reason: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+    reason: Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9-]{0,31}\Z")]

@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 from keys.shapes import Bytes16, Count, Document, Hash, Id, Language, Time
 
 AckStep = Literal["read", "engaged", "informed", "not-engaging", "no-comment", "undecryptable"]
-Code = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,31}$")]
+Code = Annotated[str, Meta(pattern=r"\A[A-Za-z][A-Za-z0-9-]{0,31}\Z")]
 Wraps = Annotated[tuple[tuple[Hash, bytes], ...], Meta(min_length=1, max_length=20)]
 
 

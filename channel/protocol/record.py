@@ -48,7 +48,7 @@ NOTHING_SEEN: Seen = (0, 0, EMPTY)
 class Record(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One record. ``seen`` = the newest peer note that this node had cosigned (log number, size, root)."""
 
-    t: Annotated[str, Meta(pattern=r"^[a-z]{2,16}(\.[a-z]{2,16})?$")]
+    t: Annotated[str, Meta(pattern=r"\A[a-z]{2,16}(\.[a-z]{2,16})?\Z")]
     ts: Time
     seen: Seen
     blobs: tuple[Hash, ...]
@@ -147,6 +147,6 @@ class Step(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Alarm(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """node.alarm: refusals that must stay visible, added up; no content of what was refused."""
 
-    code: Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{1,31}$")]
+    code: Annotated[str, Meta(pattern=r"\A[A-Z][A-Z0-9_]{1,31}\Z")]
     count: Annotated[int, Meta(ge=1)]
     ref: Hash | UnsetType = UNSET

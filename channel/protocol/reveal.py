@@ -24,7 +24,7 @@ from keys.errors import Malformed, Refused, Unverified
 from keys.shapes import Bytes16, Hash, PartyCode, Shape
 
 WhyCode = Literal["dispute", "law", "public", "report", "review"]
-By = Annotated[str, Meta(pattern=r"^[A-Z]{2,8}:[a-z0-9][a-z0-9._-]{0,63}$")]
+By = Annotated[str, Meta(pattern=r"\A[A-Z]{2,8}:[a-z0-9][a-z0-9._-]{0,63}\Z")]
 FieldName = Annotated[str, Meta(min_length=1, max_length=64)]
 
 

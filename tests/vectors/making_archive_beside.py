@@ -100,6 +100,7 @@ def reveals(g: Ground) -> Iterator[Case]:
     yield with_("digests not sorted", 3, some | {"digests": some["digests"][::-1]})
     yield with_("fields not sorted", 3, some | {"fields": redacted(first, "CN", BODY, BODY)["fields"][::-1]})
     yield with_("an unknown why", 3, opened(first, "CN", why="fun"))
+    yield with_("a line feed after the seat", 3, opened(first, "CN", by="CN:records\n"))
     yield with_("neither form", 3, {k: v for k, v in opened(first, "CN").items() if k != "cek"})
     yield with_("both forms", 3, some | {"cek": ZERO})
 

@@ -80,13 +80,13 @@ WRONG: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "root": [("a threshold of one", {"threshold": 1}), ("version 0", {"ver": 0}), ("mode 3", {"mode": 3}),
              ("mode as a bool", {"mode": True}), ("party in small letters", {"party": "cn"}), ("party of one letter", {"party": "C"}),
              ("a key id of 31 bytes", {"keys": [H31, H]}), ("prev of 33 bytes", {"prev": H33}), ("a time below 0", {"soft_exp": -1})],
-    "pop": [("an unknown role", {"role": "admiral"}), ("an id in capitals", {"person": "P"}), ("a nonce of 15 bytes", {"nonce": bytes(15)}),
+    "pop": [("an unknown role", {"role": "admiral"}), ("an id in capitals", {"person": "P"}), ("a line feed after an id", {"person": "p\n"}), ("a nonce of 15 bytes", {"nonce": bytes(15)}),
             ("opened of 31 bytes", {"opened": H31})],
-    "revoke": [("no key", {"kids": []}), ("a reason with a space", {"reason": "lost it"}), ("a reason of 33 letters", {"reason": "x" * 33})],
-    "contacts": [("a kind in capitals", {"list": [{"kind": "Voice", "en": "a", "zh": "a", "addr": "1"}]}),
+    "revoke": [("no key", {"kids": []}), ("a reason with a space", {"reason": "lost it"}), ("a reason of 33 letters", {"reason": "x" * 33}), ("a line feed after the reason", {"reason": "compromise\n"}), ("a line feed after the party", {"party": "CN\n"})],
+    "contacts": [("a line feed after a kind", {"list": [{"kind": "voice\n", "en": "a", "zh": "a", "addr": "1"}]}), ("a kind in capitals", {"list": [{"kind": "Voice", "en": "a", "zh": "a", "addr": "1"}]}),
                  ("an entry without an address", {"list": [{"kind": "voice", "en": "a", "zh": "a"}]})]
     + [(f"a name that is {why}", {"list": [{"kind": "voice", "en": bad, "zh": "a", "addr": "1"}]}) for why, bad in NAME_FAULTS],
-    "succeed": [("log number 0", {"log_no": 0}), ("an Ed25519 key of 31 bytes", {"log": {"ed": H31, "ml": bytes(1312)}}),
+    "succeed": [("log number 0", {"log_no": 0}), ("a line feed after the reason", {"reason": "rehearsal\n"}), ("an Ed25519 key of 31 bytes", {"log": {"ed": H31, "ml": bytes(1312)}}),
                 ("an ML-DSA key of 1,311 bytes", {"cos": {"ed": ZERO, "ml": bytes(1311)}}), ("final without a root", {"final": {"size": 4}})],
     "msg": [("an id of 15 bytes", {"mid": bytes(15)}), ("an unknown format", {"fmt": "F15"}), ("a level unknown", {"level": "high"}),
             ("a precedence unknown", {"prec": "M"}), ("no recipient", {"to": []}), ("21 recipients", {"to": [digest(bytes([n])) for n in range(21)]}),
@@ -97,8 +97,8 @@ WRONG: dict[str, list[tuple[str, dict[str, Any]]]] = {
             ("one size in at", {"move": {"op": "close", "from": "routine", "at": [4]}}), ("three sizes in at", {"move": {"op": "close", "from": "routine", "at": [4, 4, 4]}}),
             ("an answer unknown", {"ans": "MAYBE"}), ("a correction unknown", {"cor": "ETC"}), ("a TLP unknown", {"tlp": "WHITE"}),
             ("single as a number", {"single": 1}), ("a body of 0 bytes", {"blen": 0}), ("a time below 0", {"ts": -1})],
-    "ack": [("an unknown step", {"step": "seen"}), ("a code with a space", {"step": "undecryptable", "why": "no key"}), ("an empty code", {"why": ""})],
-    "watch": [("an unknown operation", {"op": "give"}), ("a seat in capitals", {"seat": "Duty"})],
+    "ack": [("an unknown step", {"step": "seen"}), ("a code with a space", {"step": "undecryptable", "why": "no key"}), ("an empty code", {"why": ""}), ("a line feed after a code", {"step": "undecryptable", "why": "wrap\n"})],
+    "watch": [("an unknown operation", {"op": "give"}), ("a seat in capitals", {"seat": "Duty"}), ("a line feed after a seat", {"seat": "duty\n"})],
     "exercise": [("an unknown operation", {"op": "play"}), ("rate 0", {"rate": 0}), ("rate 1,001", {"rate": 1001}), ("x below 0", {"x": -1})],
     "kem": [("a key id of 33 bytes", {"kid_new": H33})],
     "shown": [("a third log", {"log": "c"}), ("an index below 0", {"index": -1})],
@@ -137,11 +137,11 @@ def _nested(docs: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
     for what, odd in (
         ("five levels", {"levels": levels[:5]}), ("levels in another order", {"levels": [levels[1], low, *levels[2:]]}),
         ("an empty slot", {"levels": [low | {"enter": [[]]}, *levels[1:]]}), ("no slot", {"levels": [low | {"lower": []}, *levels[1:]]}),
-        ("five slots", {"levels": [low | {"lower": [["expert"]] * 5}, *levels[1:]]}), ("a slot of no role", {"sign": policy["sign"] | {"line": [["Expert"]]}}),
+        ("five slots", {"levels": [low | {"lower": [["expert"]] * 5}, *levels[1:]]}), ("a line feed after a slot", {"sign": policy["sign"] | {"line": [["expert\n"]]}}), ("a slot of no role", {"sign": policy["sign"] | {"line": [["Expert"]]}}),
         ("three steps", {"timers": policy["timers"] | {"steps": [50, 100, 150]}}), ("steps of 0 per cent", {"timers": policy["timers"] | {"steps": [0, 1, 2, 3]}}),
         ("one recipient at most", {"limits": policy["limits"] | {"max_to": 1}}), ("21 recipients at most", {"limits": policy["limits"] | {"max_to": 21}}),
         ("a body above 524,288", {"limits": policy["limits"] | {"max_body": 524_289}}), ("chan in version 1", {"ver": 1}),
-        ("a category in small letters", {"categories": ["loc"]}), ("an unknown holding answer", {"holding": ["ETC"]}), ("fold 0", {"fold": 0}),
+        ("a category in small letters", {"categories": ["loc"]}), ("a line feed after a category", {"categories": ["LOC\n"]}), ("an unknown holding answer", {"holding": ["ETC"]}), ("fold 0", {"fold": 0}),
     ):  # fmt: skip
         yield "policy", what, policy | odd
 

@@ -75,7 +75,7 @@ def _records() -> Iterator[Test]:
         yield odd(f"type {t}", "", "Type", t=t)
     for t in ("poll", "node.poll", "xx", "x" * 16, "node." + "y" * 16):
         yield odd(f"unknown type {t}: decodes, and has no meaning in either log", "", "Type", t=t)
-    for t in ("", "x", "x" * 17, "Msg", "node.", "node.Ack", "node.a", "a.b.c", "msg ", "nod3"):
+    for t in ("", "x", "x" * 17, "Msg", "node.", "node.Ack", "node.a", "a.b.c", "msg ", "msg\n", "node.ack\n", "nod3"):
         yield odd(f"no type: {t!r}", "PARSE", "Type", t=t)
     least = len(pack(said | {"env": bytes(60_000)})) - 60_000
     yield odd("65,535 bytes", "", "Size", env=bytes(65_535 - least))
@@ -125,7 +125,7 @@ def _bodies() -> Iterator[Test]:
         "node.test": [("an id of 15 bytes", {"id": bytes(15)}), ("a path of 65 letters", {"path": "x" * 65})],
         "node.echo": [("t4 that is nil", {"t4": None})],
         "node.step": [("step 0", {"step": 0}), ("step 5", {"step": 5}), ("an unknown receipt", {"receipt": "seen"}), ("an unknown reason", {"reason": "WHY"})],
-        "node.alarm": [("a code in small letters", {"code": "mode"}), ("a code of one letter", {"code": "M"}), ("none", {"count": 0}), ("a ref of 31 bytes", {"ref": bytes(31)})],
+        "node.alarm": [("a code in small letters", {"code": "mode"}), ("a code of one letter", {"code": "M"}), ("a line feed after a code", {"code": "MODE\n"}), ("none", {"count": 0}), ("a ref of 31 bytes", {"ref": bytes(31)})],
     }  # fmt: skip
     for t, bodies in right.items():
         for body in bodies:
