@@ -24,7 +24,7 @@ from channel.protocol.judge_message import SENDERS
 from channel.protocol.judge_people import RECEIVERS
 from channel.protocol.merkle import EMPTY, inclusion_proof, leaf_hash
 from channel.protocol.opening import judge_opening
-from channel.protocol.people import Ack, Confirm
+from channel.protocol.people import Ack
 from channel.protocol.record import try_read
 from channel.protocol.report import LETTERS
 from channel.protocol.signatures import check_people
