@@ -9,6 +9,7 @@ import base64
 from itertools import count
 from typing import Any
 
+import making_scenes_corners  # noqa: F401
 import making_scenes_keys  # noqa: F401
 import making_scenes_levels  # noqa: F401
 import making_scenes_logs  # noqa: F401
@@ -29,7 +30,8 @@ HEADER = [
     ),
     (
         "`out.reasons`: of every record, in order of joined positions; empty for a valid one; OPAQUE; UNJUDGED beyond the "
-        "closed cut. `out.levels`: each case's level at the cut, or closed, by the payload hash of its opening."
+        "closed cut. `out.levels`: each case's level at the cut, or closed, by the payload hash of its opening. `out.flags`: by letter and "
+        "position, what is shown and changes nothing. `out.due`: seconds from receipt of some messages, none where none is asked."
     ),
     (
         "`out.items`: the items of docs/state.md in hex, sorted; `out.state`: H(state). `result` is valid where the logs can "
@@ -51,10 +53,12 @@ NOTES = {
     "Close": "Closing of a case by both parties (12.5)",
     "ClosedCut": "What is judged is the largest closed cut (12.1)",
     "Contacts": "The fall-back list",
+    "Deadlines": "Seconds from receipt (12.4)",
     "DUP": "One payload or message id twice",
     "E4": "Two payloads under one message id: evidence (10)",
     "E5": "A false `seen`: evidence (10)",
     "Exercise": "Exercise control, mode 2 (11.5)",
+    "Flags": "What is shown and changes nothing (12.2)",
     "FMT": "A field is missing, too many, unsorted or not allowed with the others",
     "FOLD_BLOB": "A named blob is not at hand: no judging",
     "KEM": "Recipients",
@@ -116,7 +120,7 @@ def make(stored: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _by_module() -> list[tuple[str, list[Scene]]]:
-    order = ("opening", "messages", "levels", "people", "keys", "logs")
+    order = ("opening", "messages", "levels", "people", "keys", "logs", "corners")
     return [(about, [each for each in SCENES if each.about == about]) for about in order]
 
 
@@ -144,10 +148,11 @@ def _out(w: World, said: dict[str, Any]) -> dict[str, Any]:
     return {
         "cut": list(cut),
         "reasons": {x: [line.expect for line in w.logs[x]] for x in "ab"},
+        "flags": w.facts.flags(cut) if w.facts.items(cut) else {"a": {}, "b": {}},
         "levels": {ph.hex(): level for ph, (_, _, level) in w.facts.cases.items()},
         "items": [item.hex() for item in w.facts.items(cut)],
         "state": w.facts.state(cut).hex(),
-    }
+    } | ({"due": {ph.hex(): due for ph, due in said["due"].items()}} if "due" in said else {})
 
 
 def _named(raw: bytes) -> list[bytes]:

@@ -142,6 +142,21 @@ class Facts:
             found["confirm"] = self.confirms.get(line.ph, "awaiting")
         return found
 
+    def flags(self, cut: tuple[int, int]) -> dict[str, dict[str, list[str]]]:
+        """By letter and position what is shown of a record without changing anything: expired keys, a time askew."""
+        found: dict[str, dict[str, list[str]]] = {"a": {}, "b": {}}
+        for x, size in zip("ab", cut, strict=True):
+            for index, line in enumerate(self.world.logs[x][:size]):
+                receipt = self.receipt(x, index, cut)
+                said = ["EXPIRED"] if line.own_ts > line.limit else []
+                if receipt is not None and line.own_ts > receipt + 600_000:
+                    said.append("SKEW_AHEAD")
+                if receipt is not None and line.own_ts < receipt - 86_400_000:
+                    said.append("SKEW_BEHIND")
+                if said and line.t:
+                    found[x][str(index)] = said
+        return found
+
     def state(self, cut: tuple[int, int]) -> bytes:
         """H(state)."""
         items = self.items(cut)

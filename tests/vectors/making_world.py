@@ -49,6 +49,8 @@ class Line:
     ph: bytes = b""
     signers: tuple[str, ...] = ()
     own_ts: int = 0
+    limit: int = 0
+    """When root or roster in force may no longer stand."""
 
 
 @dataclass
@@ -139,7 +141,8 @@ class World:
         astray = astray or expect == "SEEN" or not t
         seen, ts = (covers, own) if not astray else (log[-1].seen, log[-1].ts) if log else (0, 0)
         self.ts[letter] = max(self.ts[letter], ts)
-        log.append(Line(raw, t, ts, seen, expect, doc, ph, signers, own))
+        limit = min(self.roots[letter]["hard_exp"], self.rosters[letter]["hard_exp"])
+        log.append(Line(raw, t, ts, seen, expect, doc, ph, signers, own, limit))
         sent = Sent(letter, len(log) - 1, raw, doc, ph)
         self.facts.note(sent, log[-1])
         return sent

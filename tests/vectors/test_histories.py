@@ -56,6 +56,16 @@ def test_the_fold_says_of_every_history_what_its_writer_said(test: dict[str, Any
     assert {x: [fold.verdict(x, i).reason for i in range(sizes[x])] for x in "ab"} == out["reasons"]
     assert list(fold.cut) == out["cut"]
     assert {ph: fold.case_level(bytes.fromhex(ph)) or "closed" for ph in out["levels"]} == out["levels"]
+    flags = {x: {str(i): sorted(fold.verdict(x, i).flags) for i in range(out["cut"][n])} for n, x in enumerate("ab")}
+    assert {x: {i: said for i, said in flags[x].items() if said} for x in "ab"} == out["flags"]
+    for ph, seconds in out.get("due", {}).items():
+        message = fold.find(bytes.fromhex(ph))
+        assert message is not None and message.receipt_time is not None
+        due = {
+            name: None if name not in seconds else message.receipt_time + 1000 * seconds[name]
+            for name in message.deadlines
+        }
+        assert message.deadlines == due
     assert [item.hex() for item in fold.state_items()] == out["items"]
     assert fold.state_hash().hex() == out["state"]
     assert (test["result"] == "valid") == (fold.open_fault == "")
