@@ -167,7 +167,7 @@ def _run(copy: Path, tests: list[str]) -> str:
         return "it never ends"
     if done.returncode == 0:
         return ""
-    found = re.search(r"^(?:FAILED|ERROR) (\S+?)(?: - .*)?$", done.stdout, re.MULTILINE)
+    found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", done.stdout, re.MULTILINE)
     return found[1].split("[")[0] if found else "the tests can't begin"
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
 import pytest
+from msgspec import UNSET, to_builtins
 from msgspec.structs import replace
 
 from channel.formats import format_book
@@ -13,11 +15,12 @@ from channel.protocol import message, tables
 from channel.protocol.archive import PROOF, LogPart, joined, write
 from channel.protocol.audit import audit
 from channel.protocol.charter import Witness
+from channel.protocol.defaults import default_policy
 from channel.protocol.fold import Fold
 from channel.protocol.formats import Book
 from channel.protocol.founding import Founding, FoundingParty, read_founding
 from channel.protocol.merkle import EMPTY, Frontier, inclusion_proof, leaf_hash
-from channel.protocol.note import merge, origin, sign_anchor
+from channel.protocol.note import _short, merge, origin, sign_anchor
 from channel.protocol.proof import PROVED
 from channel.protocol.record import MAX_RECORD, Record, try_read
 from channel.protocol.sequence import Sequence
@@ -345,3 +348,88 @@ def test_words_of_a_book() -> None:
     book = Book.read(format_book())
     assert book.level("serious", "en") != book.level("serious", "zh")
     assert book.word("tlp", "RED", "en")
+
+
+# --- what single changes of the sources have shown -----------------------------------------------------------------------
+
+
+def test_an_audit_tells_how_far_it_is() -> None:
+    """Six steps, one after the other, the last one being the end."""
+    world = World(2, small=True)
+    told: list[tuple[int, int]] = []
+    assert audit(archive(world), world.chan, progress=lambda done, of: told.append((done, of))).exit_code == 0
+    assert told == [(n, 6) for n in range(1, 7)]
+
+
+def test_the_default_policy_is_the_specifications() -> None:
+    """docs/protocol.md 4.2: limits, timers and the seconds of each level."""
+    policy = default_policy(1, bytes(32), bytes(32))
+    assert to_builtins(policy.limits) == {
+        "max_body": 65_536, "max_to": 20, "kem_grace": 1_209_600_000, "draft_ttl": 86_400, "link_window": 262_144,
+        "confirm_s": 900, "rate_msg": 60, "rate_peer": 600,
+    }  # fmt: skip
+    assert to_builtins(policy.timers) == {
+        "hb_s": 30, "stale_s": 90, "cosign_s": 10, "test_s": 900, "steps": (50, 100, 150, 200)
+    }  # fmt: skip
+    assert (policy.cooling, default_policy(2, bytes(32), bytes(32)).cooling, policy.quorum) == (86_400_000, 0, 0)
+    h = 3600
+    seconds = {
+        x.code: [getattr(x, n) for n in ("read", "engaged", "informed", "reply", "update")] for x in policy.levels
+    }
+    assert seconds == {
+        "routine": [24 * h, UNSET, UNSET, 168 * h, UNSET],
+        "attention": [3 * h, 12 * h, UNSET, 72 * h, UNSET],
+        "consultation": [h, 3 * h, UNSET, 24 * h, 12 * h],
+        "serious": [1800, h, 4 * h, 4 * h, 4 * h],
+        "crisis": [600, 1200, h, h, h],
+        "principals": [300, 600, 1800, 1800, 1800],
+    }
+
+
+def test_a_name_of_a_note_has_255_bytes_at_most() -> None:
+    """The lines of ML-DSA count the name's bytes in one byte."""
+    assert _short("n" * 255) == b"\xff" + b"n" * 255
+    with pytest.raises(WrongUse):
+        _short("n" * 256)
+
+
+def test_a_founding_of_another_party(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A root and roster of a party that the charter does not name: OPEN, however well they are signed."""
+    from tests import world as worlds
+
+    for name in ("root", "roster"):
+        before = getattr(worlds.Ceremony, name)
+
+        def of_another(self: Any, *args: Any, before: Any = before, **other: Any) -> Any:
+            return before(self, *args, **({"party": "XX"} if self.letter == "b" else {}) | other)
+
+        monkeypatch.setattr(worlds.Ceremony, name, of_another)
+    claim = worlds.Ceremony.claim
+    monkeypatch.setattr(
+        worlds.Ceremony,
+        "claim",
+        lambda self, *a: replace_claim(claim(self, *a), "XX") if self.letter == "b" else claim(self, *a),
+    )
+    made = worlds.found.__wrapped__(2, "another party", None, small=True)
+    fold = Fold(made.chan, made.blobs.get)
+    for x in "ab":
+        fold.add(x, [Record(t=t, ts=1, seen=(0, 0, EMPTY), blobs=n, env=env).encode() for t, env, n in made.records[x]])
+    assert (fold.charter, fold.open_fault) == (None, "root")
+
+
+def replace_claim(claim: Any, party: str) -> Any:
+    return dataclasses.replace(claim, party=party)
+
+
+def test_only_messages_have_numbers() -> None:
+    """An acknowledgement, a key record and an opaque leaf have none; a refused message has one."""
+    world = World(2, cooling=0)
+    sent = world.send("a", "expert1")
+    ack = world.ack("b", "expert1", sent)
+    leaf = world.raw("a", b"opaque")
+    refused = world.send("a", "records")
+    fold = world.fold()
+    assert fold.verdict("a", refused.index).reason == "SIGNER"
+    numbers = [fold.verdict(s.letter, s.index).number for s in (sent, ack, leaf, refused)]
+    assert numbers == ["CN-2026-000001", "", "", "CN-2026-000002"]
+    assert fold.verdict("a", 1).number == ""
