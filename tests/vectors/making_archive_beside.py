@@ -1,4 +1,4 @@
-"""Archives whose notes, blobs, reveals or evidence are changed; those of form proof; openings and successions."""
+"""Archives whose notes, blobs or reveals are changed; those of form proof; openings and successions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from making_archive_ground import BODY, Case, Ground, said
 from making_authority import kem, next_roster, seal_key, succeed
 from making_notes import AT, anchor, line_of, note_of, origin
 from making_signing import ZERO, Kept, digest
-from making_tree import consistency_of, leaf_hash, path_of, root_of
+from making_tree import leaf_hash, path_of
 from making_world import Sent, World
 
 
@@ -103,56 +103,6 @@ def reveals(g: Ground) -> Iterator[Case]:
     yield with_("a line feed after the seat", 3, opened(first, "CN", by="CN:records\n"))
     yield with_("neither form", 3, {k: v for k, v in opened(first, "CN").items() if k != "cek"})
     yield with_("both forms", 3, some | {"cek": ZERO})
-
-
-def evidence(g: Ground) -> Iterator[Case]:
-    w, chan = g.w, g.w.chan
-    leaves = [leaf_hash(line.raw) for line in w.logs["a"]]
-
-    def fork(size: int, root: bytes, *, quick: bool = False, **more: Any) -> bytes:
-        return note_of(w.kept, chan, "a", 0, size, root, quick=quick, cosigner=None, **more)
-
-    def with_(comment: str, exit_: int, body: dict[str, Any], kind: str = "") -> Case:
-        says = said(w, evidence=[kind]) if kind else {}
-        return Case(comment, "Evidence", exit_, "" if kind else "evidence", full(w, evidence=[body]), chan, says=says)
-
-    here, there = fork(5, root_of(leaves[:5])), fork(5, digest(b"another history"))
-    e1 = {"k": "E1", "note1": here, "note2": there, "strength": "anchor"}
-    yield with_("E1: two notes of one size", 6, e1, "E1")
-    quick = {"k": "E1", "note1": here, "note2": fork(5, digest(b"x"), quick=True), "strength": "quick"}
-    yield with_("E1 with a quick note", 6, quick, "E1")
-    other = [*leaves[:3], leaf_hash(b"another"), *leaves[4:]]
-    e2 = {
-        "k": "E2",
-        "note1": here,
-        "note2": fork(6, root_of(other)),
-        "path": consistency_of(other, 5),
-        "strength": "anchor",
-    }
-    yield with_("E2: two sizes that do not fit together", 6, e2, "E2")
-    e3 = {"k": "E3", "note1": here, "note2": fork(6, root_of(other)), "index": 3, "leaf1": leaves[3], "leaf2": other[3],
-          "path1": path_of(leaves[:5], 3), "path2": path_of(other, 3), "strength": "anchor"}  # fmt: skip
-    yield with_("E3: two leaves at one index", 6, e3, "E3")
-    power = e2 | {"note1": fork(4, root_of(leaves[:4])), "path": [root_of(other[:4]), *consistency_of(other, 4)]}
-    yield with_("E2 from a size that is a power of two: the old root stands first in the path", 6, power, "E2")
-    yield with_("the same path without it", 5, power | {"path": consistency_of(other, 4)})
-    yield with_("E1: one note twice", 5, e1 | {"note2": here})
-    yield with_("E1 that says more than it is", 5, quick | {"strength": "anchor"})
-    yield with_("E1 with another's signature", 5, e1 | {"note2": fork(5, digest(b"x"), label="stranger")})
-    yield with_(
-        "E2 of sizes that fit together", 5, e2 | {"note2": fork(6, root_of(leaves)), "path": consistency_of(leaves, 5)}
-    )
-    yield with_("E3 with another path", 5, e3 | {"path2": [ZERO, *path_of(other, 3)[1:]]})
-    yield with_("evidence of no kind", 5, {"k": "E9"})
-    held = World(w.kept, "small")
-    held.node("a", "node.evidence", e1 | {"note1": here})
-    held.sync("b")
-    yield Case("E1 in a record", "Evidence", 6, "", full(held), chan, says=said(held, evidence=["E1"]))
-    yield Case("evidence beside a record that holds it", "Evidence", 5, "evidence", full(held, evidence=[e1]), chan)
-    held = World(w.kept, "small")
-    held.node("a", "node.evidence", {"k": "E7"})
-    held.sync("b")
-    yield Case("evidence in a record that proves nothing", "Evidence", 0, "", full(held), chan, says=said(held))
 
 
 def proofs(g: Ground) -> Iterator[Case]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from making_archive_beside import blobs, evidence, notes, openings, proofs, reveals, successions
+from making_archive_beside import blobs, notes, openings, proofs, reveals, successions
 from making_archive_bytes import Arch, full, sealed
+from making_archive_evidence import evidence, people_and_cosigners, witnessed
 from making_archive_ground import BODY, Case, Ground, said
 from making_notes import anchor, note_of
 from making_signing import ZERO, Kept, digest, flipped, pack, unpack
@@ -20,6 +21,8 @@ def all_cases(kept: Kept) -> Iterator[Case]:
         yield from part(ground)
     yield from openings(kept)
     yield from successions(kept)
+    yield from people_and_cosigners(ground)
+    yield from witnessed(ground)
 
 
 def _good(g: Ground) -> Iterator[Case]:
