@@ -135,7 +135,8 @@ def lawful(suite, raw):
             return False
         if suite == SEAL:
             public = hpke.MLKEM768X25519PublicKey(
-                mlkem.MLKEM768PublicKey.from_public_bytes(raw[:1184]), x25519.X25519PublicKey.from_public_bytes(raw[1184:])
+                mlkem.MLKEM768PublicKey.from_public_bytes(raw[:1184]),
+                x25519.X25519PublicKey.from_public_bytes(raw[1184:]),
             )
             hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM).encrypt(b"", public, b"")
             return True
@@ -172,7 +173,9 @@ def signed_under(key, context, message, signature):
     if key.suite != SIGN or len(signature) != 3373:
         return False
     hashed = hashlib.sha512(message).digest()
-    return _both(key.raw, b"CompositeAlgorithmSignatures2025" + LABEL + bytes([len(context)]) + context + hashed, signature)
+    return _both(
+        key.raw, b"CompositeAlgorithmSignatures2025" + LABEL + bytes([len(context)]) + context + hashed, signature
+    )
 
 
 # --- envelopes --------------------------------------------------------------------------------------------------------------
@@ -197,7 +200,12 @@ class Envelope:
         if not (isinstance(value, list) and len(value) == 3):
             raise Bad("no envelope")
         self.kind, self.payload, pairs = value
-        if not isinstance(self.kind, str) or len(self.kind) > 96 or not isinstance(self.payload, bytes) or not isinstance(pairs, list):
+        if (
+            not isinstance(self.kind, str)
+            or len(self.kind) > 96
+            or not isinstance(self.payload, bytes)
+            or not isinstance(pairs, list)
+        ):
             raise Bad("no envelope")
         for pair in pairs:
             good = isinstance(pair, list) and len(pair) == 2 and all(isinstance(x, bytes) for x in pair)

@@ -1,6 +1,6 @@
 """The fold: docs/protocol.md section 12 and docs/state.md. Two logs in; cut, reasons, items and H(state) out.
 
-    fold({"a": [[record …] of each log number], "b": […]}, chan, blobs) -> Fold        ``Stuck`` where it can't be judged
+fold({"a": [[record …] of each log number], "b": […]}, chan, blobs) -> Fold        ``Stuck`` where it can't be judged
 """
 
 from __future__ import annotations
@@ -205,7 +205,9 @@ class Fold:
         return True
 
     def _judge_opening(self, heads):
-        if any(tuple(r.t for r in x) != OPENING for x in heads) or any(heads[0][i].rec["env"] != heads[1][i].rec["env"] for i in (0, 3)):
+        if any(tuple(r.t for r in x) != OPENING for x in heads) or any(
+            heads[0][i].rec["env"] != heads[1][i].rec["env"] for i in (0, 3)
+        ):
             raise No("OPEN")
         envs = [[Envelope(r.rec["env"]) for r in x] for x in heads]
         for x in envs:
@@ -213,7 +215,9 @@ class Fold:
                 if env.kind != media(t):
                     raise No("OPEN")
         charter, policy = read("charter", envs[0][0].payload), read("policy", envs[0][3].payload)
-        if sha(b"dcx/v1/channel\0", pae(media("charter"), envs[0][0].payload)) != self.chan or not {1, SEAL} <= set(charter["suites"]):
+        if sha(b"dcx/v1/channel\0", pae(media("charter"), envs[0][0].payload)) != self.chan or not {1, SEAL} <= set(
+            charter["suites"]
+        ):
             raise No("OPEN")
         standings = []
         for p in (0, 1):
@@ -225,7 +229,12 @@ class Fold:
         for s in standings:
             threshold(envs[0][0], s.root, s.root_keys)
             threshold(envs[0][3], s.root, s.root_keys)
-        good = envs[0][3].ph == charter["policy"] and (policy["ver"], policy["prev"], policy["mode"], policy["fold"]) == (1, ZERO, charter["mode"], 1)
+        good = envs[0][3].ph == charter["policy"] and (
+            policy["ver"],
+            policy["prev"],
+            policy["mode"],
+            policy["fold"],
+        ) == (1, ZERO, charter["mode"], 1)
         if not good or not all({policy["formats"], policy["codes"]} <= set(x[3].rec["blobs"]) for x in heads):
             raise No("OPEN")
         for p in (0, 1):
@@ -318,9 +327,8 @@ class Fold:
             value = {"at": at}
             if kid in other.first:
                 value["void"] = other.first[kid]
-            ends = [n for n in (own.ends.get(kid), own.revoked.get(kid)) if n is not None]
-            if ends:
-                value["ended"] = min(ends)
+            if kid in own.revoked or kid in own.ends:
+                value["ended"] = own.revoked.get(kid, own.ends.get(kid))
             found.append(["key", [x, kid], value])
         return found
 
@@ -380,7 +388,10 @@ class Fold:
 
     def reasons(self):
         """Of every record: its reason, empty for a valid one, UNJUDGED beyond the cut."""
-        return {x: [r.reason for r in self.done[p]] + ["UNJUDGED"] * (len(self.leaves[p]) - len(self.done[p])) for p, x in enumerate("ab")}
+        return {
+            x: [r.reason for r in self.done[p]] + ["UNJUDGED"] * (len(self.leaves[p]) - len(self.done[p]))
+            for p, x in enumerate("ab")
+        }
 
 
 def year(ms):
@@ -402,4 +413,3 @@ def fold(logs, chan, blobs):
         made.lay_out(p, logs[x])
     made.run()
     return made
-

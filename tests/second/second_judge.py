@@ -126,7 +126,13 @@ def msg(fold, r):
 def recipients(fold, r, own, other, policy):
     """Each named seal key is current, or replaced within the grace; both records keys are named."""
     for kid in r.hdr["to"]:
-        demand(any(seal_holds(fold, r, kid, mine, theirs, same, policy) for mine, theirs, same in ((own, other, True), (other, own, False))), "KEM")
+        demand(
+            any(
+                seal_holds(fold, r, kid, mine, theirs, same, policy)
+                for mine, theirs, same in ((own, other, True), (other, own, False))
+            ),
+            "KEM",
+        )
     for mine in (own, other):
         officers = {m["sig"][0]: m["kem"][0] for m in mine.all() if m["role"] == "records" and m["kem"]}
         named = {*officers.values(), *(kid for kid, (_, signer) in mine.replaced.items() if signer in officers)}
@@ -198,7 +204,7 @@ def references(fold, r):
             of = next((x for x in found if x is not None and x.t in ("ack", "confirm", "watch") and below(r, x)), None)
         if of is None or not below(r, of):
             return False
-    if h["fmt"] in ("F02", "F07", "F14") and not refs or h["fmt"] == "F04" and "case" not in h:
+    if (h["fmt"] in ("F02", "F07", "F14") and not refs) or (h["fmt"] == "F04" and "case" not in h):
         return False
     return h["fmt"] != "F07" or (refs[0] in fold.messages and fold.messages[refs[0]].hdr["fmt"] == "F06")
 
@@ -258,7 +264,9 @@ def watch(fold, r):
 def exercise(fold, r):
     d = r.doc
     demand(fold.mode == 2, "MODE")
-    roles = {"note": ("control", "evaluator"), "reveal": ("control", "records"), "real-world": ALL}.get(d["op"], ("control",))
+    roles = {"note": ("control", "evaluator"), "reveal": ("control", "records"), "real-world": ALL}.get(
+        d["op"], ("control",)
+    )
     people(fold, r, [d["from"]], roles, here=d["chan"] == fold.chan)
     fresh(fold, r)
     fields = set(OPS[d["op"]])
@@ -329,7 +337,7 @@ def revoke(fold, r):
     demand(len(set(d["kids"])) == len(d["kids"]), "FMT")
     new = own.copy()
     new.index = r.i
-    new.revoked = {**{k: r.i for k in d["kids"]}, **own.revoked}
+    new.revoked = {**dict.fromkeys(d["kids"], r.i), **own.revoked}
     fold.sides[r.p].standings.append(new)
 
 

@@ -30,7 +30,12 @@ class Standing:
     def copy(self):
         """The same, to be changed."""
         other = Standing.__new__(Standing)
-        other.__dict__.update({k: dict(v) if isinstance(v, dict) and k != "root" and k != "roster" else v for k, v in self.__dict__.items()})
+        other.__dict__.update(
+            {
+                k: dict(v) if isinstance(v, dict) and k != "root" and k != "roster" else v
+                for k, v in self.__dict__.items()
+            }
+        )
         return other
 
     def ended(self, kid):
@@ -94,7 +99,11 @@ def next_roster(env, d, own, blob, foreign):
     """The standing with a roster that follows; rule 2. ``foreign``: halves of different keys of the other party."""
     before = own.roster
     follows = (d["ver"], d["prev"]) == ((before["ver"] + 1, own.roster_hash) if before else (1, ZERO))
-    if not follows or (d["mode"], d["party"]) != (own.root["mode"], own.root["party"]) or d["root_ver"] != own.root["ver"]:
+    if (
+        not follows
+        or (d["mode"], d["party"]) != (own.root["mode"], own.root["party"])
+        or d["root_ver"] != own.root["ver"]
+    ):
         raise No("CHAIN")
     threshold(env, own.root, own.root_keys)
     persons, seats = [x["id"] for x in d["persons"]], [x["id"] for x in d["seats"]]
@@ -120,7 +129,13 @@ def next_roster(env, d, own, blob, foreign):
 def next_kem(d, own, blob, foreign):
     """The standing with a member's seal key replaced; rule 4."""
     m = own.members.get(d["from"])
-    if m is None or m["sig"][0] != d["from"] or m["kem"] != [d["kid_old"]] or d["kid_new"] in own.members or own.ended(d["kid_new"]):
+    if (
+        m is None
+        or m["sig"][0] != d["from"]
+        or m["kem"] != [d["kid_old"]]
+        or d["kid_new"] in own.members
+        or own.ended(d["kid_new"])
+    ):
         raise No("KEYS")
     new = own.copy()
     proofs = [h for h in m["pop"] if own.proofs[h]["kid"] == d["from"]]
@@ -148,8 +163,19 @@ def admit(new, m, blob, barred):
     found = []
     for address in m["pop"]:
         proof = new.proofs.get(address) or _proof(address, blob, own[m["sig"][0]])
-        said = {"mode": new.root["mode"], "party": new.root["party"], "root": new.first_root, "person": m["person"], "seat": m["seat"], "role": m["role"]}
-        if any(proof[k] != v for k, v in said.items()) or proof["kid"] not in own or ("opened" in proof) == (proof["kid"] == m["sig"][0]):
+        said = {
+            "mode": new.root["mode"],
+            "party": new.root["party"],
+            "root": new.first_root,
+            "person": m["person"],
+            "seat": m["seat"],
+            "role": m["role"],
+        }
+        if (
+            any(proof[k] != v for k, v in said.items())
+            or proof["kid"] not in own
+            or ("opened" in proof) == (proof["kid"] == m["sig"][0])
+        ):
             raise No("KEYS")
         new.proofs[address] = proof
         found.append(proof["kid"])

@@ -86,7 +86,9 @@ class Ladder:
 
     def level(self, case, sizes):
         """The rank of a case on two prefixes, -1 where it is not open."""
-        down = [d for d in self.messages if op(d) in ("lower", "close") and d.hdr["case"] == case and self.agreed(d, sizes)]
+        down = [
+            d for d in self.messages if op(d) in ("lower", "close") and d.hdr["case"] == case and self.agreed(d, sizes)
+        ]
         best = -1
         for r in self.messages:
             if case_of(r) != case or not within(r, sizes) or not (opens(r.hdr) or op(r) == "raise"):
@@ -138,7 +140,11 @@ class Ladder:
         h, here = r.hdr, stands_on(r)
         if opens(h) and h["fmt"] == "F13" and h.get("single") and rank(h["level"]) > rank("attention"):
             return "LEVEL"
-        if any(self.suspended_by(p, here) for p in (0, 1)) and h["fmt"] not in CORE and op(r) not in ("raise", "suspend", "resume"):
+        if (
+            any(self.suspended_by(p, here) for p in (0, 1))
+            and h["fmt"] not in CORE
+            and op(r) not in ("raise", "suspend", "resume")
+        ):
             return "SUSP"
         if "case" in h and not any(opens(x.hdr) and x.ph == h["case"] and within(x, here) for x in self.messages):
             return "CASE"

@@ -9,7 +9,6 @@ from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
-
 from second_bytes import EMPTY, Bad, lawful_ed, sha
 
 ED, TIMED, ML = 0x01, 0x04, 0x06
@@ -127,7 +126,11 @@ def witnessed(note, vkey):
         name, keyid, rest = vkey.split("+", 2)
         raw = _b64(rest)
         kind, public = raw[0], raw[1:]
-        if len(public) != {ED: 32, TIMED: 32, ML: 1312}.get(kind) or sha(name.encode(), b"\n", raw)[:4].hex() != keyid or kind == ED:
+        if (
+            len(public) != {ED: 32, TIMED: 32, ML: 1312}.get(kind)
+            or sha(name.encode(), b"\n", raw)[:4].hex() != keyid
+            or kind == ED
+        ):
             return False
     except (ValueError, IndexError, Bad):
         return False

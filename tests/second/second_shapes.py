@@ -16,7 +16,9 @@ SHARED = {
 
 def text(pattern="", least=0, most=10**9):
     """A text that a pattern matches whole, of so many characters."""
-    return lambda v: isinstance(v, str) and least <= len(v) <= most and (not pattern or re.fullmatch(pattern, v, re.ASCII))
+    return lambda v: (
+        isinstance(v, str) and least <= len(v) <= most and (not pattern or re.fullmatch(pattern, v, re.ASCII))
+    )
 
 
 def whole(least=0, most=2**64):
@@ -92,9 +94,19 @@ MEMBER = shape(
     person=ID, seat=ID, role=ROLE, standing=one("government", "designated expert", "informal"), sig=some(HASH, 1, 1),
     kem=some(HASH, 0, 1), langs=some(LANG, 1, 2), pop=some(HASH), played_=boolean,
 )  # fmt: skip
-PARTY_OF = shape(code=PARTY, name=NAMES, lang=LANG, root=HASH, roster=HASH, log=NOTEKEYS, side=NOTEKEYS, cos=NOTEKEYS, cert=HASH)
+PARTY_OF = shape(
+    code=PARTY, name=NAMES, lang=LANG, root=HASH, roster=HASH, log=NOTEKEYS, side=NOTEKEYS, cos=NOTEKEYS, cert=HASH
+)
 LEVEL_ROW = shape(
-    code=LEVEL, prec=one("Z", "O", "P", "R"), enter=SLOTS, lower=SLOTS, read=SEC, engaged_=SEC, informed_=SEC, reply=SEC, update_=SEC
+    code=LEVEL,
+    prec=one("Z", "O", "P", "R"),
+    enter=SLOTS,
+    lower=SLOTS,
+    read=SEC,
+    engaged_=SEC,
+    informed_=SEC,
+    reply=SEC,
+    update_=SEC,
 )
 LIMITS = shape(
     max_body=whole(1, 524288), max_to=whole(2, 20), kem_grace=COUNT, draft_ttl=SEC, link_window=COUNT, confirm_s=SEC,
@@ -102,7 +114,10 @@ LIMITS = shape(
 )  # fmt: skip
 TIMERS = shape(hb_s=VER, stale_s=VER, cosign_s=VER, test_s=VER, steps=some(whole(1, 10000), 4, 4))
 MOVE = shape(
-    op=one("raise", "lower", "concur", "object", "suspend", "resume", "close"), from_=LEVEL, to_=LEVEL, at_=row(COUNT, COUNT)
+    op=one("raise", "lower", "concur", "object", "suspend", "resume", "close"),
+    from_=LEVEL,
+    to_=LEVEL,
+    at_=row(COUNT, COUNT),
 )
 HEADER = {
     "chan": HASH, "from__": HASH, "mid": B16, "ts": TIME, "prev": HASH, "suite": whole(1, 65535), "to": some(HASH, 1, 20),
