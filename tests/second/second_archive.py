@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from second_bytes import Bad, Envelope, leaf_hash, media, pack, pae, prefix_roots, root_by_path, sha, unpack
 from second_notes import ED, ML, TIMED, Note, lawful_keys, origin, witnessed
 from second_shapes import B16, COUNT, HASH, PARTY, doc, one, read, read_record, row, shape, some, text
@@ -47,7 +49,9 @@ class Wrong(Exception):
 
 def _sorted(v):
     names = [x["name"] for x in v["fields"]]
-    return all(x < y for x, y in zip(v["digests"], v["digests"][1:])) and all(x < y for x, y in zip(names, names[1:]))
+    return all(x < y for x, y in zip(v["digests"], v["digests"][1:], strict=False)) and all(
+        x < y for x, y in itertools.pairwise(names)
+    )
 
 
 def sections(data):
@@ -114,9 +118,10 @@ class File:
         self.head = self.sections[0][1][1]
         self.chan, self.full = self.head["chan"], self.head["form"] == "full"
         self.logs = {
-            x: [Log(x, n) for n in range(min(cut[0], len(self.sections)) + 1)] for x, cut in zip("ab", self.head["cut"])
+            x: [Log(x, n) for n in range(min(cut[0], len(self.sections)) + 1)]
+            for x, cut in zip("ab", self.head["cut"], strict=False)
         }
-        for x, cut in zip("ab", self.head["cut"]):
+        for x, cut in zip("ab", self.head["cut"], strict=False):
             demand(len(self.logs[x]) == cut[0] + 1, "head")
         self._records()
         self._notes()
@@ -172,7 +177,7 @@ class File:
             if log.number:
                 log.succeed = self._succeed(log)
                 size, root = log.succeed["final"]["size"], log.succeed["final"]["root"]
-        for before, log in zip(self.logs[x], self.logs[x][1:]):
+        for before, log in zip(self.logs[x], self.logs[x][1:], strict=False):
             log.start = before.start + before.size
 
     def _succeed(self, log):
@@ -188,7 +193,7 @@ class File:
     def _blobs(self):
         self.blobs = {sha(raw): raw for _, raw in self.all(BLOB)}
         order = [sha(raw) for _, raw in self.all(BLOB)]
-        demand(all(a < b for a, b in zip(order, order[1:])), "blob")
+        demand(all(a < b for a, b in itertools.pairwise(order)), "blob")
         named = set()
         for x in "ab":
             for log in self.logs[x]:
@@ -231,7 +236,7 @@ class File:
             except Bad as e:
                 raise Wrong("note") from e
             demand({ED, ML} <= said.keys() and {TIMED, ML} <= cosigned.keys(), "note")
-            for log, after in zip(self.logs[x], self.logs[x][1:]):
+            for log, after in zip(self.logs[x], self.logs[x][1:], strict=False):
                 self._ended(log, after, logs, cosigners)
 
     def _ended(self, log, after, logs, cosigners):

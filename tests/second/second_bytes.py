@@ -213,7 +213,7 @@ class Envelope:
                 raise Bad("no signature of an envelope")
         self.pairs = [(kid, sig) for kid, sig in pairs]
         self.kids = [kid for kid, _ in self.pairs]
-        if any(x >= y for x, y in zip(self.kids, self.kids[1:])):
+        if any(x >= y for x, y in zip(self.kids, self.kids[1:], strict=False)):
             raise Bad("signatures out of order")
         self.ph = sha(self.payload)
         self.message = pae(self.kind, self.payload)
@@ -236,10 +236,11 @@ def prefix_roots(leaves):
     roots, stack = [EMPTY], []
     for i, leaf in enumerate(leaves):
         stack.append(leaf)
-        while i & 1:
+        carry = i
+        while carry & 1:
             right = stack.pop()
             stack.append(sha(b"\1", stack.pop(), right))
-            i >>= 1
+            carry >>= 1
         root = stack[-1]
         for left in reversed(stack[:-1]):
             root = sha(b"\1", left, root)

@@ -5,7 +5,7 @@ fold({"a": [[record …] of each log number], "b": […]}, chan, blobs) -> Fold 
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from bisect import bisect_right
 
 from second_bytes import EMPTY, SEAL, ZERO, Bad, Envelope, leaf_hash, media, pack, pae, prefix_roots, sha
@@ -174,9 +174,8 @@ class Fold:
                 r.name = f"{side.code}-{year(r.rec['ts'])}-{side.count:06}"
             elif r.rec is not None:
                 side.named |= set(r.rec["blobs"])
-            if not r.reason:
-                if r.ph is not None:
-                    side.payloads.setdefault(r.ph, r)
+            if not r.reason and r.ph is not None:
+                side.payloads.setdefault(r.ph, r)
         self.done[r.p].append(r)
 
     def _open(self):
@@ -211,7 +210,7 @@ class Fold:
             raise No("OPEN")
         envs = [[Envelope(r.rec["env"]) for r in x] for x in heads]
         for x in envs:
-            for env, t in zip(x, OPENING):
+            for env, t in zip(x, OPENING, strict=False):
                 if env.kind != media(t):
                     raise No("OPEN")
         charter, policy = read("charter", envs[0][0].payload), read("policy", envs[0][3].payload)
@@ -246,7 +245,7 @@ class Fold:
             standings[p] = admitted(new, None, 2)
         self.charter, self.policy = charter, (policy, envs[0][3].ph)
         self.sides = tuple(Side(x["code"]) for x in charter["parties"])
-        for side, s in zip(self.sides, standings):
+        for side, s in zip(self.sides, standings, strict=False):
             side.standings.append(s)
         self.mode = charter["mode"]
 
@@ -272,7 +271,7 @@ class Fold:
 
     def policy_at(self, sizes):
         """The newest policy that both prefixes hold."""
-        held = [{h for i, _, h in side.policies if i < size} for side, size in zip(self.sides, sizes)]
+        held = [{h for i, _, h in side.policies if i < size} for side, size in zip(self.sides, sizes, strict=False)]
         for i, policy, h in reversed(self.sides[0].policies):
             if i < sizes[0] and h in held[1]:
                 return policy, h
@@ -398,7 +397,7 @@ def year(ms):
     """The UTC year of a time, also beyond what calendars of machines hold: 400 years have 146,097 days."""
     days = ms // 86_400_000
     cycles, rest = divmod(days, 146_097)
-    first = datetime.date(1970, 1, 1) + datetime.timedelta(days=rest)
+    first = dt.date(1970, 1, 1) + dt.timedelta(days=rest)
     return first.year + 400 * cycles
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from second_bytes import CONTEXT, SEAL, Bad, Envelope, media, read_key, signed_under
 from second_keys import No, admitted, next_kem, next_root, next_roster, threshold
 from second_level import enough
@@ -191,7 +193,7 @@ def header_fits(fold, r, policy):
 
 def rising(values):
     """Strictly."""
-    return all(x < y for x, y in zip(values, values[1:]))
+    return all(x < y for x, y in itertools.pairwise(values))
 
 
 def references(fold, r):

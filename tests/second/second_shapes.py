@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 
@@ -43,7 +44,7 @@ def some(item, least=0, most=10**9):
 
 def row(*items):
     """An array of exactly these."""
-    return lambda v: isinstance(v, list) and len(v) == len(items) and all(f(x) for f, x in zip(items, v))
+    return lambda v: isinstance(v, list) and len(v) == len(items) and all(f(x) for f, x in zip(items, v, strict=False))
 
 
 def shape(**fields):
@@ -63,7 +64,7 @@ def shape(**fields):
 
 def rising(f):
     """An array of bytes or ints in strictly rising order."""
-    return lambda v: f(v) and all(x < y for x, y in zip(v, v[1:]))
+    return lambda v: f(v) and all(x < y for x, y in itertools.pairwise(v))
 
 
 def name(v):

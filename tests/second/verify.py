@@ -48,7 +48,7 @@ def _judged(file, chan, at_least):
     if at_least is not None:
         _covers(file, Note(at_least))
     demand(file.intact, "hash")
-    codes = {x: p["code"] for x, p in zip("ab", file.charter["parties"])}
+    codes = {x: p["code"] for x, p in zip("ab", file.charter["parties"], strict=False)}
     warned = chan is None or FREEZES & set(proved)
     refused = [
         r
