@@ -126,7 +126,7 @@ def test_files_that_are_too_big_or_no_document(tool, tmp_path: Path) -> None:
     assert tool("show", "big").exit_code != 0
     (tmp_path / "plain").write_bytes(pack({"v": 2}))
     refused = tool(
-        "sign", "ack", "plain", "--key", "one", "--out", "e", "--mode", "exercise", "--passphrase-file", "pass"
+        "sign", "contacts", "plain", "--key", "one", "--out", "e", "--mode", "exercise", "--passphrase-file", "pass"
     )
     assert refused.exit_code != 0
     assert not (tmp_path / "e").exists()

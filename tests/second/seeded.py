@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from channel.protocol.archive import BLOB, NOTE, PROOF, RECORDS, framed, joined, read, write
+from channel.protocol.archive import BLOB, NOTE, PROOF, framed, joined, read, write
 from channel.protocol.merkle import inclusion_proof, leaf_hash
 from channel.protocol.proof import PROVED
 from channel.protocol.record import MAX_RECORD, read_record, try_read
@@ -20,7 +20,7 @@ from channel.protocol.reveal import full, redacted
 from keys.codec import pack
 from keys.envelope import Envelope, read_envelope
 from keys.errors import Problem
-from tests.archives import archive, blobs, head, note, opened, parts, sealed, succeed
+from tests.archives import blobs, head, note, opened, parts, sealed, succeed
 from tests.protocol.test_archive_hostile import twisted
 from tests.world import OTHER, World
 
@@ -295,6 +295,3 @@ def _tampered(data: bytes, dice: random.Random, how: str, world: World) -> bytes
         ])  # fmt: skip
         arrays[at] = [NOTE, letter, number, other]
     return framed(pack(a) for a in arrays)
-
-
-assert RECORDS, archive

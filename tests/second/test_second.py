@@ -76,11 +76,15 @@ def test_trees_and_notes_of_every_vector():
 
     for group in groups("tree")["testGroups"]:
         for test in group["tests"]:
-            good, h = test["result"] == "valid", bytes.fromhex
+            good = test["result"] == "valid"
             if group["type"] == "Inclusion":
-                path = [h(x) for x in test["path"]]
-                made = lambda t=test, p=path: second_bytes.root_by_path(h(t["leaf"]), t["index"], t["size"], p)  # noqa: E731
-                assert (reads(lambda _, m=made: m(), b"") and made() == h(test["root"])) == good, test["comment"]
+                path = [bytes.fromhex(x) for x in test["path"]]
+                args = bytes.fromhex(test["leaf"]), test["index"], test["size"], path
+                try:
+                    found = second_bytes.root_by_path(*args).hex() == test["root"]
+                except second_bytes.Bad:
+                    found = False
+                assert found == good, test["comment"]
     for group in groups("notes")["testGroups"]:
         for test in group["tests"] if group["type"] == "LogNote" else ():
             keys = [{k: bytes.fromhex(v) for k, v in group[x].items()} for x in ("logKeys", "cosignerKeys")]
@@ -198,7 +202,7 @@ def test_seeded_archives(first, campaign):
         assert said_by_second(data, chan) == product, (seed, how)
         ends[how, product["exit"]] += 1
     assert ends["good", 0] + ends["good", 6] + ends["good", 5] >= 1
-    count(
+    campaign.report(
         f"seeds {first} to {first + EACH - 1}: "
         + ", ".join(f"{how} {code}: {n}" for (how, code), n in sorted(ends.items()))
     )
