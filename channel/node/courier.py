@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ANCHOR_SECONDS = 0.7  # after the first record that no anchor covers; the rule is one second at most
 BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0)
 SEND_SECONDS = 30.0
-AT_HAND = 64  # batches
+AT_HAND_BYTES = 16 << 20  # records and blobs that are kept in memory for the line
 AT_ONCE_BYTES = 1 << 20  # a body below it goes out in one piece with its headers
 
 
@@ -140,8 +140,13 @@ class Courier:
         self._station.wake()
 
     def offer(self, batch: Released) -> None:
-        """A batch that was released just now; while it is the next to go, it need not be read again."""
-        self._at_hand = [kept for kept in (*self._at_hand, batch) if kept.note.size > self.cursor][-AT_HAND:]
+        """A batch that was released just now; while it is the next to go, it need not be read again.
+
+        While the line is down the oldest go first: they are read from the store when it is back.
+        """
+        self._at_hand = [kept for kept in (*self._at_hand, batch) if kept.note.size > self.cursor]
+        while sum(map(_weight, self._at_hand)) > AT_HAND_BYTES:
+            del self._at_hand[0]
 
     async def _step(self) -> bool | None:
         """Send what is next: True if something was sent, None if nothing was due."""
@@ -171,7 +176,7 @@ class Courier:
     async def _send_at_hand(self) -> None:
         """The batches from the cursor on that were released just now, as far as they are one batch together."""
         batches = self._at_hand
-        weights = [sum(map(len, b.records)) + sum(map(len, b.blobs.values())) for b in batches]
+        weights = [_weight(batch) for batch in batches]
         fits = 1
         while (
             fits < len(batches)
@@ -276,6 +281,10 @@ class Courier:
         if self._anchor_due is not None:
             due.append(self._anchor_due)
         return max(0.01, min(due) - now)
+
+
+def _weight(batch: Released) -> int:
+    return sum(map(len, batch.records)) + sum(map(len, batch.blobs.values()))
 
 
 def _peer_problem(reply: Reply) -> Problem:

@@ -345,6 +345,21 @@ async def test_what_was_committed_just_now_is_sent_from_memory(tmp_path, need):
                 assert cn.station.fold.find(ph).verdict.reason == ""
 
 
+async def test_what_no_longer_fits_into_memory_is_read_from_the_store(tmp_path, need, monkeypatch):
+    """While the line is down only the newest batches stay at hand; all are delivered, in order, when it is back."""
+    need("embedded-valkey")
+    monkeypatch.setattr("channel.node.courier.AT_HAND_BYTES", 20_000)
+    parties = Parties(tmp_path / "trial")
+    async with running(parties, "US") as us:
+        async with running(parties, "CN") as cn:
+            await until(lambda: both_delivered(cn, us), cn, us)
+        async with parties.desk("US") as desk:
+            placed = [(await desk.send(f"line {i}"))[0] for i in range(6)]
+        async with running(parties, "CN") as cn:
+            await until(lambda: us.station.delivered > placed[-1], cn, us)
+            assert await cn.station.mirror.records(0, placed[-1] + 1) == await us.station.own.records(0, placed[-1] + 1)
+
+
 async def test_a_start_without_a_blob_that_nobody_has(tmp_path, need):
     """A lost blob of an own record that was not delivered keeps no node from starting: its desk still has it."""
     need("embedded-valkey")
