@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,19 @@ def test_two_keyholders_sign_one_after_the_other(tool, made, payload):
     assert both.exit_code == 0
     assert both.output.count("valid") == 2
     assert f"not asked  {made[0].kid.hex()}" in tool("verify", "root.env", "--key", "two.pub").output
+
+
+def test_what_is_published_is_read_by_all_and_written_by_its_owner(tool, made, payload):
+    """Public key and envelope are 0644 and the private file 0600, with the widest umask."""
+    before = os.umask(0)
+    try:
+        tool("new", "--mode", "exercise", "--kind", "sign", "--out", "three", "--passphrase-file", "pass")
+        signed = tool("sign", "root", str(payload), "--key", "one", "-o", "root.env", "--passphrase-file", "pass")
+    finally:
+        os.umask(before)
+    assert signed.exit_code == 0
+    modes = {name: Path(name).stat().st_mode & 0o777 for name in ("root.env", "three.pub", "three")}
+    assert modes == {"root.env": 0o644, "three.pub": 0o644, "three": 0o600}
 
 
 def test_a_signature_that_does_not_hold_ends_with_five(tool, made, payload):

@@ -128,7 +128,8 @@ def test_files_that_are_too_big_or_no_document(tool, tmp_path: Path) -> None:
     refused = tool(
         "sign", "contacts", "plain", "--key", "one", "--out", "e", "--mode", "exercise", "--passphrase-file", "pass"
     )
-    assert refused.exit_code != 0
+    assert refused.exit_code == Malformed.exit_code
+    assert "no document of version 1" in refused.output
     assert not (tmp_path / "e").exists()
 
 
