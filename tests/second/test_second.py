@@ -224,3 +224,6 @@ def test_the_example_by_its_command(tmp_path):
         )
         assert (done.returncode, done.stderr) == (code, "")
         assert json.loads(done.stdout)["exit"] == code
+    for words in ([tmp_path], [tmp_path / "none"], [EXAMPLE, "--channel", "zz"], [EXAMPLE, "--at-least", cut]):
+        done = subprocess.run([sys.executable, HERE / "verify.py", *words], capture_output=True, text=True, check=False)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)

@@ -145,6 +145,12 @@ def _covers(file, note):
     return demand(False, "head")
 
 
+def wrong_use(e):
+    """Exit code 2: a file that is not there, a channel or note that can't be read."""
+    sys.stderr.write(f"{e}\n")
+    return 2
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("file", type=Path)
@@ -152,8 +158,14 @@ def main():
     parser.add_argument("--at-least", type=Path)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    chan = bytes.fromhex(options.channel) if options.channel else None
-    found = verify(options.file.read_bytes(), chan, options.at_least.read_bytes() if options.at_least else None)
+    try:
+        chan = bytes.fromhex(options.channel) if options.channel else None
+        least = options.at_least.read_bytes() if options.at_least else None
+        Note(least) if least is not None else None
+        data = options.file.read_bytes()
+    except (OSError, ValueError, Bad) as e:
+        sys.exit(wrong_use(e))
+    found = verify(data, chan, least)
     sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=None if options.json else 1) + "\n")
     sys.exit(found["exit"])
 
