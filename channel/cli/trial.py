@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -29,14 +30,22 @@ def init(ctx: Context, folder: Path, mode: str) -> None:
     ctx.terminal.item({"chan": trial.founding.chan, "words": said.en, "words_zh": said.zh, "folder": str(folder)})
 
 
+PORTS = range(20_000, 30_000)  # below those that systems give to outgoing connections, which would take one any time
+_given: set[int] = set()
+
+
 def free_ports() -> tuple[int, int, int, int]:
-    """Four loopback ports that were free a moment ago."""
-    sockets = [socket.socket() for _ in range(4)]
-    try:
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        a, b, c, d = (int(s.getsockname()[1]) for s in sockets)
-    finally:
-        for s in sockets:
-            s.close()
+    """Four loopback ports that are free now; never one that this process was given before."""
+    a, b, c, d = (free_port() for _ in range(4))
     return a, b, c, d
+
+
+def free_port() -> int:
+    """One of them."""
+    while True:
+        port = PORTS[int.from_bytes(os.urandom(4)) % len(PORTS)]
+        with socket.socket() as s, suppress(OSError):
+            if port not in _given:
+                s.bind(("127.0.0.1", port))
+                _given.add(port)
+                return port

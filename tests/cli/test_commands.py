@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from channel.cli.main import channel
+from channel.cli.trial import free_ports
 from channel.i18n import Texts
 from channel.protocol.archive import PARTS, read
 from keys.words import words
@@ -259,3 +260,10 @@ def test_a_fault_of_ours_is_told_by_class_and_place(lang, word, monkeypatch):
     assert "ValueError" in result.stderr
     assert "proofs.py:" in result.stderr
     assert "what it held" not in result.stderr
+
+
+def test_ports_of_a_trial_are_never_those_of_outgoing_connections():
+    """Homes keep their ports for good: none is of the range that systems give to others, and none is given twice."""
+    ports = [port for _ in range(50) for port in free_ports()]
+    assert len(set(ports)) == 200
+    assert all(20_000 <= port < 30_000 for port in ports)

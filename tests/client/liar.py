@@ -12,9 +12,9 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from channel.cli.trial import free_port
 from channel.client.wire import pinned_context
 from keys.codec import pack, unpack
-from tests.node.parties import free_port
 
 
 class Liar:

@@ -16,12 +16,12 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from channel.cli.trial import free_port
 from channel.node import tls
 from channel.node.station import origins_of
 from channel.protocol import append
 from channel.protocol import note as notes
 from keys.codec import unpack
-from tests.node.parties import free_port
 
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 from contextlib import asynccontextmanager
 from hashlib import sha256
 
 from channel.cli.homes import make_homes
+from channel.cli.trial import free_port
 from channel.client.wire import Wire
 from channel.clock import SystemClock
 from channel.protocol.header import Header
@@ -35,12 +35,6 @@ class Steered(SystemClock):
     def skip(self, seconds):
         """Run ahead by so many seconds, wall clock and monotonic clock alike."""
         self.ahead += seconds
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Parties:

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from channel.cli.trial import free_port
 from channel.clock import SystemClock
 from channel.node.app import serving
 from channel.node.state import Fatal, State
@@ -22,7 +23,7 @@ from channel.protocol.note import NotePrivate, NotePublic
 from channel.protocol.record import Boot, try_read
 from keys.codec import unpack
 from keys.errors import Problem, Refused
-from tests.node.parties import CLOCK, Parties, free_port
+from tests.node.parties import CLOCK, Parties
 
 
 @pytest_asyncio.fixture
