@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,27 @@ def settings() -> dict[str, Any]:
 
 
 @cache
+def ignored(name: str) -> bool:
+    """Whether .gitignore names the file or a folder above it; `name` is its path from the top of the project."""
+    for line in (TOP / ".gitignore").read_text("utf-8").split():
+        folders = name.split("/")[: -1 if line.endswith("/") else None]
+        if any(fnmatch(folder, line.strip("/")) for folder in (folders[:1] if line.startswith("/") else folders)):
+            return True
+    return False
+
+
 def tracked() -> tuple[Path, ...]:
     """Every file of the project as a reader of a clone would find it: nothing that .gitignore names."""
-    kept = [path for path in TOP.iterdir() if path.name not in {".git", ".venv", "demo", "build", "dist"}]
+    kept = [path for path in TOP.iterdir() if path.name != ".git" and not ignored(path.name + "/")]
     files = [file for path in kept for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
-    hidden = re.compile(r"__pycache__|_cache/|\.hypothesis/|\.egg-info")
-    return tuple(sorted(file for file in files if not hidden.search(file.relative_to(TOP).as_posix() + "/")))
+    return tuple(sorted(file for file in files if not ignored(file.relative_to(TOP).as_posix())))
+
+
+def test_what_a_run_leaves_behind_is_not_a_file_of_the_project() -> None:
+    """A file that .gitignore names (coverage's own, once) tells of the machine that ran, not of the project."""
+    left = [".coverage", "build/x", "channel/__pycache__/x.pyc", "tests/keys/x.pyc", ".venv/bin/python", "demo/log"]
+    assert [name for name in left if not ignored(name)] == []
+    assert [name for name in ["channel/cli/demo/x.py", "README.md", ".ci/run"] if ignored(name)] == []
 
 
 def words_of(name: str) -> set[str]:
