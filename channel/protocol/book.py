@@ -7,8 +7,8 @@ that is not known here, and no reference that leads nowhere. Nothing in a book i
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -17,18 +17,19 @@ from msgspec import Meta, Struct
 
 from keys.codec import unpack
 from keys.errors import Malformed
-from keys.plain import LAST_TIME
 
 Language = Literal["en", "zh"]
 Text = Annotated[str, Meta(min_length=1, max_length=1000)]
 Name = Annotated[str, Meta(pattern=r"\A[a-z_]{2,16}\Z")]
 CodeName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_+ -]{0,31}\Z")]
-FieldType = Literal["code", "codes", "text", "time", "keys", "refs", "material"]
+FieldType = Literal["code", "codes", "text", "time", "count", "keys", "refs", "material", "rows", "entry", "slots"]
+SlotKind = Literal["time", "case", "count", "category"]
 T = TypeVar("T")
 
-MAX_ITEMS = 20
-MATERIAL = {"name": 200, "how": 500}  # texts of a material and their longest length
-MAX_SIZE = 1 << 53
+IN_ROWS = frozenset({"code", "codes", "text", "time", "count"})
+SHARED_FILES = frozenset({"codes.toml", "levels.toml", "sentences.toml", "beside.toml"})
+MAX_SLOTS = 4
+SLOT = re.compile(r"\{([a-z_]+)\}")
 
 # The labels without which nothing can be rendered.
 NEEDED_LABELS = frozenset(
@@ -55,10 +56,20 @@ NEEDED_LABELS = frozenset(
         "authentic",
         "unknown_code",
         "unread_field",
+        "from_to",
+        "at",
+        "no_text",
+        "invalid",
     ]
 )
-NEEDED_SENTENCES = frozenset({"X3", "X4", "X12"})
-NEEDED = frozenset({"header", "unit", "mode", "status", "prec", "tlp", "pap", "lang", "role", "standing", "caveat"})
+NEEDED_SENTENCES = frozenset({"X2", "X3", "X4", "X5", "X7", "X8", "X12"})
+NEEDED = frozenset({"header", "unit", "mode", "status", "prec", "tlp", "pap", "lang", "role", "standing", "caveat"}) | {
+    "move",
+    "answer",
+    "correction",
+    "confirm",
+    "category",
+}
 
 
 class Said(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,14 +103,20 @@ class LevelWord(Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Field(Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A body field. ``max`` in characters; ``lines``: more than one; ``beside``: not part of the form itself."""
+    """A body field. ``max`` in characters; ``lines``: more than one line.
+
+    ``columns``, ``need``: of ``rows``, whose items are maps; the columns that every item has. ``derived``: shown from
+    a record, and in no body.
+    """
 
     type: FieldType
     letter: Annotated[str, Meta(pattern=r"\A[A-Z]\Z")] | None = None
     list: str | None = None
     max: Annotated[int, Meta(ge=1, le=65_536)] | None = None
     lines: bool = False
-    beside: bool = False
+    derived: bool = False
+    columns: dict[Name, Field] | None = None
+    need: tuple[Name, ...] = ()
 
 
 class Defaults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,21 +129,34 @@ class Defaults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Format(Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One format file. ``minimum``: the fields without which it can't go out."""
+    """One format file. ``minimum``: the fields without which it can't go out; ``empty``: it may say nothing.
+
+    ``after``: what the first reference of such a message is; where ``after_if`` says so, of those bodies alone.
+    """
 
     code: Annotated[str, Meta(pattern=r"\A[FA][0-9]{2}\Z")]
     version: Annotated[int, Meta(ge=1)]
     status: tuple[Literal["message", "test", "system"], ...]
     minimum: tuple[Name, ...]
     preliminary: bool
+    empty: bool = False
+    after: tuple[str, ...] = ()
+    after_if: dict[Name, str] = {}
     defaults: Defaults
     fields: dict[Name, Field]
 
 
+class CodedText(Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A message of the code book: its text with {slots}, and what each of them takes."""
+
+    slots: dict[Name, SlotKind]
+
+
 class Files(Struct, frozen=True, kw_only=True):
-    """A whole format book, read."""
+    """A whole format book, read. ``beside``: the fields that any body can carry."""
 
     formats: dict[str, Format]
+    beside: dict[str, Field]
     lists: dict[str, CodeList]
     levels: dict[str, LevelWord]
     sentences: dict[str, Said]
@@ -139,15 +169,25 @@ def read_files(book: bytes) -> Files:
     lists = _read(raw, "codes.toml", dict[Name, CodeList])
     levels = _read(raw, "levels.toml", dict[Name, LevelWord])
     sentences = _read(raw, "sentences.toml", dict[str, Said])
-    formats = {
-        name.removesuffix(".toml"): _read(raw, name, Format)
-        for name in raw
-        if name not in ("codes.toml", "levels.toml", "sentences.toml")
-    }
-    files = Files(formats=formats, lists=lists, levels=levels, sentences=sentences)
+    beside = _read(raw, "beside.toml", dict[Name, Field])
+    formats = {name.removesuffix(".toml"): _read(raw, name, Format) for name in raw if name not in SHARED_FILES}
+    files = Files(formats=formats, beside=beside, lists=lists, levels=levels, sentences=sentences)
     if (fault := _fault(files)) is not None:
         raise Malformed("BOOK", file=fault[0], why=fault[1])
     return files
+
+
+@lru_cache(maxsize=8)
+def read_code_book(book: bytes) -> dict[str, CodedText]:
+    """The messages of a code book (DCM {file name: bytes}), or ``Malformed`` BOOK."""
+    name = "codebook.toml"
+    found = _read(_map_of_bytes(book), name, dict[CodeName, CodedText])
+    for text in found.values():
+        if len(text.slots) > MAX_SLOTS or any(
+            set(SLOT.findall(said)) != text.slots.keys() for said in (text.en, text.zh)
+        ):
+            raise Malformed("BOOK", file=name, why="the texts do not have these slots")
+    return found
 
 
 def _map_of_bytes(book: bytes) -> dict[str, bytes]:
@@ -184,6 +224,8 @@ def _fault(files: Files) -> tuple[str, str] | None:
     for name, codes in files.lists.items():
         if codes.prints is not None and codes.prints not in files.sentences:
             return "codes.toml", f"{name} prints an unknown sentence"
+    if (why := _fields_fault(files.beside, files)) is not None:
+        return "beside.toml", why
     for name, form in files.formats.items():
         if name != form.code:
             return f"{name}.toml", "another format's code"
@@ -195,13 +237,12 @@ def _fault(files: Files) -> tuple[str, str] | None:
 def _form_fault(form: Format, files: Files) -> str | None:
     if not set(form.minimum) <= form.fields.keys():
         return "minimum names an unknown field"
-    for name, field in form.fields.items():
-        if field.list is None and field.type in ("code", "codes"):
-            return f"{name} has no list"
-        if field.list is not None and (field.type not in ("code", "codes", "text") or field.list not in files.lists):
-            return f"{name} has an unknown list"
-        if (field.max is None) == (field.type == "text"):
-            return f"{name}: texts and no other fields have a longest length"
+    if form.fields.keys() & files.beside.keys():
+        return "a field of its own with the name of one beside"
+    if not form.after_if.keys() <= form.fields.keys():
+        return "after_if names an unknown field"
+    if (why := _fields_fault(form.fields, files)) is not None:
+        return why
     defaults = form.defaults
     fits = (
         defaults.tlp in files.lists["tlp"].codes
@@ -211,50 +252,21 @@ def _form_fault(form: Format, files: Files) -> str | None:
     return None if fits else "an unknown default"
 
 
-def value_fault(files: Files, rule: Field | None, value: Any) -> str | None:
-    """Why ``value`` does not fit the field, or None."""
-    if rule is None:
-        return "unknown field"
-    codes = files.lists[rule.list].codes if rule.list is not None else {}
-    match rule.type:
-        case "code":
-            return None if isinstance(value, str) and value in codes else "unknown code"
-        case "codes":
-            return _items_fault(value, lambda v: isinstance(v, str) and v in codes, "unknown code")
-        case "text":
-            return _text_fault(value, rule.max or 0, lines=rule.lines)
-        case "time":
-            return None if type(value) is int and 0 < value < LAST_TIME else "no time"
-        case "keys" | "refs":
-            return _items_fault(value, lambda v: isinstance(v, bytes) and len(v) == 32, "no id")
-    return _items_fault(value, _is_material, "no material")
-
-
-def _items_fault(value: Any, fits: Callable[[Any], bool], why: str) -> str | None:
-    if not isinstance(value, list) or not 0 < len(value) <= MAX_ITEMS:
-        return "no list"
-    if not all(fits(item) for item in value):
-        return why
-    return "twice" if any(item in value[:at] for at, item in enumerate(value)) else None
-
-
-def _text_fault(value: Any, longest: int, *, lines: bool) -> str | None:
-    if not isinstance(value, str):
-        return "no text"
-    if not value.strip():
-        return "empty"
-    if len(value) > longest:
-        return "too long"
-    return "one line" if not lines and ("\n" in value or "\r" in value) else None
-
-
-def _is_material(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and value.keys() == {"name", "size", "sha256", "how"}
-        and all(_text_fault(value[name], longest, lines=False) is None for name, longest in MATERIAL.items())
-        and type(value["size"]) is int
-        and 0 <= value["size"] <= MAX_SIZE
-        and isinstance(value["sha256"], bytes)
-        and len(value["sha256"]) == 32
-    )
+def _fields_fault(fields: dict[str, Field], files: Files) -> str | None:
+    for name, field in fields.items():
+        if field.list is None and field.type in ("code", "codes"):
+            return f"{name} has no list"
+        if field.list is not None and (field.type not in ("code", "codes", "text") or field.list not in files.lists):
+            return f"{name} has an unknown list"
+        if (field.max is None) == (field.type == "text"):
+            return f"{name}: texts and no other fields have a longest length"
+        if (field.columns is None) == (field.type == "rows"):
+            return f"{name}: rows and no other fields have columns"
+        if field.columns is not None:
+            if not set(field.need) <= field.columns.keys():
+                return f"{name} needs an unknown column"
+            if any(column.type not in IN_ROWS for column in field.columns.values()):
+                return f"{name} has rows within rows"
+            if (why := _fields_fault(field.columns, files)) is not None:
+                return why
+    return None

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from channel.protocol.book import Field, Files, Format, value_fault
+from channel.protocol.book import CodedText, Field, Files, Format
+from channel.protocol.values import coded_fault, value_fault
 from keys.plain import duration, plain, short, utc
 
 
@@ -48,6 +49,14 @@ class HeaderView:
     logged: int | None = None
     received: int | None = None
     exercise: str | None = None
+    move: str | None = None  # what happens to the level: op, from, to, sizes of both logs
+    move_from: str | None = None
+    move_to: str | None = None
+    move_at: tuple[int, int] | None = None
+    ans: str | None = None
+    cor: str | None = None
+    confirm: str | None = None  # of an emergency release: awaiting, in time, late
+    invalid: tuple[str, str] | None = None  # field and why, of a body that the rules refuse
     names: Mapping[bytes, str] = field(default_factory=dict)
 
 
@@ -63,6 +72,19 @@ def word(files: Files, list_: str, code: str, lang: str) -> str:
     """The word of a code of a list, without the code."""
     codes = files.lists[list_].codes
     return codes[code].text(lang) if code in codes else _unknown(files, code, lang)
+
+
+def coded_text(files: Files, text: CodedText | None, slots: Mapping[str, Any], lang: str) -> str | None:
+    """A coded message in words with its values, or None where it has no text or they do not fit."""
+    if text is None or coded_fault(files, text, slots) is not None:
+        return None
+    return text.text(lang, **{name: _slot(files, kind, slots[name], lang) for name, kind in text.slots.items()})
+
+
+def _slot(files: Files, kind: str, value: Any, lang: str) -> str:
+    if kind == "time":
+        return utc(value)
+    return f"{value} {word(files, 'category', value, lang)}" if kind == "category" else _line(str(value))
 
 
 def label(files: Files, name: str, lang: str, /, **values: str) -> str:
@@ -89,17 +111,25 @@ class Page:
     body: Mapping[str, Any]
     lang: str
     before: Mapping[str, Any]
+    coded: Mapping[str, CodedText]
 
     def lines(self) -> list[str]:
         """Header, sentences, body, sentences, number."""
         return [
             *self._head(),
             *self._opening_sentences(),
-            *(line for name in self.form.fields if name in self.body for line in self._field(name)),
-            *(line for name in self.body if name not in self.form.fields for line in self._field(name)),
+            *(line for name in self._order() for line in self._field(name)),
             *self._closing_sentences(),
             self._labelled("end", _line(self.header.number)),
         ]
+
+    def _order(self) -> list[str]:
+        """The fields of the body: the form's own, those beside, then what is in no book."""
+        known = [*self.form.fields, *self.files.beside]
+        return [name for name in known if name in self.body] + [name for name in self.body if name not in known]
+
+    def _rule(self, name: str) -> Field | None:
+        return self.form.fields.get(name) or self.files.beside.get(name)
 
     # ---- header ----
 
@@ -127,9 +157,31 @@ class Page:
             ("tlp", self._limit("tlp", h.tlp or self.form.defaults.tlp)),
             ("pap", self._limit("pap", h.pap or self.form.defaults.pap)),
             ("lang", self._word("lang", h.lang)),
+            ("move", self._move()),
+            ("ans", None if h.ans is None else f"{_line(h.ans)} {self._word('answer', h.ans)}"),
+            ("cor", None if h.cor is None else f"{_line(h.cor)} {self._word('correction', h.cor)}"),
         ]
         lines += [self._labelled(name, value) for name, value in rows if value]
-        return [*lines, label(self.files, "single", self.lang)] if h.single else lines
+        if h.single:
+            lines.append(label(self.files, "single", self.lang))
+        if h.confirm is not None:
+            lines.append(self._word("confirm", h.confirm))
+        if h.invalid is not None:
+            field, why = h.invalid
+            lines.append(label(self.files, "invalid", self.lang, field=_line(field), why=_line(why)))
+        return lines
+
+    def _move(self) -> str | None:
+        h = self.header
+        if h.move is None:
+            return None
+        said = [self._word("move", h.move)]
+        if h.move_from is not None and h.move_to is not None:
+            before, after = (level(self.files, code, self.lang) for code in (h.move_from, h.move_to))
+            said.append(label(self.files, "from_to", self.lang, before=before, after=after))
+        if h.move_at is not None:
+            said.append(label(self.files, "at", self.lang, a=str(h.move_at[0]), b=str(h.move_at[1])))
+        return " · ".join(said)
 
     def _banner(self) -> str:
         """Mode, and test, in both languages side by side, whatever the reader's language."""
@@ -156,17 +208,29 @@ class Page:
 
     def _opening_sentences(self) -> list[str]:
         caveat: Any = self.body.get("caveat")
-        if value_fault(self.files, self.form.fields.get("caveat"), caveat) is not None:
+        if value_fault(self.files, self.files.beside.get("caveat"), caveat) is not None:
             caveat = self.form.defaults.caveat
-        said = {name for name in self.body if name in self.form.fields and not self.form.fields[name].beside}
-        only_minimum = self.form.preliminary and said <= set(self.form.minimum)
-        shown = ("X4", only_minimum or "PRE" in caveat), ("X3", "WP" in caveat)
-        return [self._sentence(no) for no, holds in shown if holds]
+        only_minimum = self.form.preliminary and self.body.keys() & self.form.fields.keys() <= set(self.form.minimum)
+        shown = ("X4", only_minimum or "PRE" in caveat), ("X3", "WP" in caveat), ("X8", self.header.move == "raise")
+        return [*(self._sentence(no) for no, holds in shown if holds), *self._answer_sentences()]
+
+    def _answer_sentences(self) -> list[str]:
+        """What the standard sentences say of a receipt or an answer, word for word."""
+        said = ["X2"] if self.body.get("step") == "read" else []
+        lines = [self._sentence(no) for no in said]
+        contact = next((self.body[n] for n in ("next_contact", "rest_by") if type(self.body.get(n)) is int), None)
+        no = {"NEN": "X5", "CHK": "X7"}.get(self.header.ans or "")
+        if self.body.get("step") == "not-engaging":
+            no = "X5"
+        if no is not None and contact is not None:
+            lines.append(self._sentence(no, time=utc(contact)))
+        return lines
 
     def _closing_sentences(self) -> list[str]:
         lists = self.files.lists
-        used = (self.form.fields[name].list for name in self.body if name in self.form.fields)
-        needed = {lists[name].prints for name in used if name is not None}
+        rules = [rule for name in self.body if (rule := self._rule(name)) is not None]
+        rules += [column for rule in rules for column in (rule.columns or {}).values()]
+        needed = {lists[rule.list].prints for rule in rules if rule.list is not None}
         return [self._sentence(no) for no in sorted(no for no in needed if no is not None)]
 
     def _sentence(self, no: str, **values: str) -> str:
@@ -175,14 +239,21 @@ class Page:
     # ---- body ----
 
     def _field(self, name: str) -> list[str]:
-        rule = self.form.fields.get(name)
+        rule = self._rule(name)
         value = self.body[name]
         if rule is None or value_fault(self.files, rule, value) is not None:
             shown = value.hex() if isinstance(value, bytes) else str(value)
             return [
                 self._pair(self._aside(f"? {_line(name)}", label(self.files, "unread_field", self.lang)), _line(shown))
             ]
-        told = f"{rule.letter} {rule.text(self.lang)}" if rule.letter else rule.text(self.lang)
+        told = self._told(rule)
+        if rule.type == "entry":
+            return self._entry(told, value)
+        if rule.type == "rows":
+            return [
+                self._pair(told, "").rstrip(),
+                *(f"  {n}. {self._row(rule, row)}" for n, row in enumerate(value, 1)),
+            ]
         if rule.type == "text" and not self._is_code(rule, value):
             return self._text(told, rule, value)
         now = self._value(rule, value)
@@ -190,6 +261,21 @@ class Page:
         if old is not None and old != value and value_fault(self.files, rule, old) is None:
             now = label(self.files, "changed", self.lang, before=self._value(rule, old), after=now)
         return [self._pair(told, now)]
+
+    def _told(self, rule: Field) -> str:
+        return f"{rule.letter} {rule.text(self.lang)}" if rule.letter else rule.text(self.lang)
+
+    def _entry(self, told: str, value: str) -> list[str]:
+        """A coded message: its code words as they are, and the code book's text in the reader's language."""
+        slots: Any = self.body.get("slots", {})
+        said = coded_text(self.files, self.coded.get(value), slots, self.lang)
+        shown = label(self.files, "no_text", self.lang) if said is None else said
+        return [self._pair(told, _line(value)), f"  | {shown}"]
+
+    def _row(self, rule: Field, row: Mapping[str, Any]) -> str:
+        columns = rule.columns or {}
+        cells = ((columns[name], row[name]) for name in columns if name in row)
+        return " · ".join(self._pair(self._told(column), self._value(column, cell)) for column, cell in cells)
 
     def _text(self, name: str, rule: Field, value: str) -> list[str]:
         if self.header.lang != self.lang:
@@ -206,6 +292,10 @@ class Page:
                 return ("；" if self.lang == "zh" else "; ").join(self._coded(rule, code) for code in value)
             case "time":
                 return utc(value)
+            case "count":
+                return str(value)
+            case "slots":
+                return "; ".join(f"{_line(str(name))} = {_line(str(each))}" for name, each in value.items()) or "-"
             case "keys" | "refs":
                 return self._several(tuple(self.header.names.get(id_, short(id_)) for id_ in value)) or ""
         return ("；" if self.lang == "zh" else "; ").join(self._material(item) for item in value)
@@ -248,4 +338,12 @@ class Page:
 
 
 # Header lines whose label is that of their code list.
-_LISTS = {"precedence": "prec", "tlp": "tlp", "pap": "pap", "lang": "lang"}
+_LISTS = {
+    "precedence": "prec",
+    "tlp": "tlp",
+    "pap": "pap",
+    "lang": "lang",
+    "move": "move",
+    "ans": "answer",
+    "cor": "correction",
+}

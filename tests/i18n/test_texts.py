@@ -94,6 +94,7 @@ FORBIDDEN_EN = (
 def test_words_that_the_glossary_rules_out(path):
     """No text file uses a word of the glossary's second part; 承认 stands in sentence X3 and nowhere else."""
     text = path.read_text("utf-8").replace("可能影响核预警或核指挥控制", "")  # NC2 and T5, the glossary's own words
+    text = text.replace("军事人工智能演习", "")  # MXX: of a military exercise the word is right
     assert re.findall(FORBIDDEN_ZH, text) == []
     assert [m[0] for m in re.finditer(FORBIDDEN_EN, text)] == []
     assert re.findall("承认", text.replace("不构成对责任的承认", "")) == []
