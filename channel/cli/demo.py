@@ -26,7 +26,8 @@ from channel.cli.present import Names, author
 from channel.cli.processes import Nodes
 from channel.cli.terminal import Terminal
 from channel.cli.trial import free_ports
-from channel.client.client import Client, Draft
+from channel.client.client import Client
+from channel.client.composing import Draft
 from channel.client.export import export
 from channel.client.home import DeskHome
 from channel.client.wire import Wire

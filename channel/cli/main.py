@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from channel.cli import demo, messages, proofs, records, recovery, service, trial
+from channel.cli import (
+    cases,
+    compose,
+    demo,
+    drafting,
+    messages,
+    moves,
+    proofs,
+    receipts,
+    records,
+    recovery,
+    service,
+    submitting,
+    trial,
+)
 from channel.cli.group import channel
 
-GROUPS = (demo, messages, proofs, records, recovery, service, trial)
+GROUPS = (
+    cases,
+    compose,
+    demo,
+    drafting,
+    messages,
+    moves,
+    proofs,
+    receipts,
+    records,
+    recovery,
+    service,
+    submitting,
+    trial,
+)
 """Each registers its commands with ``channel`` when it is imported."""
 
 

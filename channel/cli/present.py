@@ -6,19 +6,21 @@ Names come from the rosters in force now; whoever left them keeps the id that st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from msgspec import UNSET
 
-from channel.client.client import Client
+from channel.client.client import Client, Ill
+from channel.client.drafts import Waiting
 from channel.i18n import LANGUAGES, Texts
 from channel.protocol.formats import HeaderView
 from channel.protocol.header import Payload
 from channel.protocol.people import Ack
 from channel.protocol.verdicts import MessageView, PartyView, Signer
 from keys.errors import Malformed, Refused, Unverified, WrongUse
-from keys.plain import short
+from keys.plain import plain, short
 
 SHORT_ID = 4  # characters of a payload hash that a person has to give at least
 
@@ -76,14 +78,42 @@ def speaker(texts: Texts, signer: Signer, person: str, seat: str) -> str:
     return f"{person}，{seat}（{standing}）" if texts.lang == "zh" else f"{person}, {seat} ({standing})"
 
 
-def header_view(client: Client, message: MessageView, texts: Texts) -> HeaderView:
-    """The header with everything named that ids stand for."""
-    payload, names = payload_of(message), Names(client, texts)
+def header_view(client: Client, message: MessageView, texts: Texts, fault: Refused | None = None) -> HeaderView:
+    """The header with everything named that ids stand for. ``fault``: why the body does not count as its format."""
+    payload = payload_of(message)
     signer, letter = author(message), message.verdict.letter
-    keys, messages = names.keys(), names.messages()
     due = {name: _after(message.receipt_time, at) for name, at in message.deadlines.items()}
+    said = None if fault is None else (str(fault.values["field"]), _why(texts, str(fault.values["why"])))
+    return replace(
+        payload_view(client, payload, signer, letter, message.verdict.number, texts),
+        ack_by=due.get("read") or _set(payload.ack_by),
+        reply_by=due.get("reply") or _set(payload.reply_by),
+        logged=message.verdict.record.ts if message.verdict.record else None,
+        received=message.receipt_time,
+        confirm=message.confirm or None,
+        invalid=said,
+    )
+
+
+def proposal_view(client: Client, waiting: Waiting, texts: Texts) -> HeaderView:
+    """The header of a draft, as it will be signed; it has no number yet."""
+    assert waiting.said is not None
+    member = waiting.author
+    signer = Signer(member.kid, member.person, member.role, member.seat, member.standing, played=False)
+    number = f"{texts.say('state.draft')} {waiting.did.hex()[:8]}"
+    view = payload_view(client, waiting.said.payload, signer, client.view.letter, number, texts)
+    return replace(view, status="draft")
+
+
+def payload_view(
+    client: Client, payload: Payload, signer: Signer, letter: str, number: str, texts: Texts
+) -> HeaderView:
+    """What the signed header alone says."""
+    names = Names(client, texts)
+    keys, messages = names.keys(), names.messages()
+    move = None if payload.move is UNSET else payload.move
     return HeaderView(
-        number=message.verdict.number,
+        number=number,
         party=client.view.fold.party(letter).code,
         seat=names.seat(letter, signer.seat),
         person=names.person(letter, signer.person),
@@ -104,12 +134,55 @@ def header_view(client: Client, message: MessageView, texts: Texts) -> HeaderVie
         refs=tuple(messages.get(ref, short(ref)) for ref in _listed(payload.refs)),
         cosign=tuple(keys.get(kid, short(kid)) for kid in _listed(payload.cosign)),
         single=payload.single is True,
-        ack_by=due.get("read") or _set(payload.ack_by),
-        reply_by=due.get("reply") or _set(payload.reply_by),
-        logged=message.verdict.record.ts if message.verdict.record else None,
-        received=message.receipt_time,
+        ack_by=_set(payload.ack_by),
+        reply_by=_set(payload.reply_by),
         names={**keys, **messages},
+        move=None if move is None else move.op,
+        move_from=None if move is None else _said(move.from_),
+        move_to=None if move is None else _said(move.to),
+        move_at=None if move is None or move.at is UNSET else move.at,
+        ans=_said(payload.ans),
+        cor=_said(payload.cor),
     )
+
+
+def earlier(client: Client, message: MessageView) -> dict[str, Any]:
+    """What the fields of a case said before a follow-up of the same party: old values beside the new ones."""
+    payload = payload_of(message)
+    if payload.fmt != "F04":
+        return {}
+    before: dict[str, Any] = {}
+    for m in client.messages():
+        if m.ph == message.ph:
+            break
+        same = m.case == message.case and m.verdict.letter == message.verdict.letter
+        if same and payload_of(m).fmt in ("F03", "F04"):
+            with suppress(Refused, Unverified, Malformed):
+                before |= client.open(m).body
+    return before
+
+
+def translations(client: Client, message: MessageView, texts: Texts) -> list[str]:
+    """The marked additions to a message: who translated what, and that the original alone is authentic."""
+    lines: list[str] = []
+    names, own = Names(client, texts), payload_of(message)
+    for m in client.messages():
+        payload = payload_of(m)
+        if payload.fmt != "F02" or not isinstance(payload.refs, tuple) or payload.refs[0] != message.ph:
+            continue
+        with suppress(Refused, Unverified, Malformed):
+            body = client.open(m).body
+            if "translation" in body:
+                who = names.speaker(m.verdict.letter, author(m))
+                lang = texts.say(f"code.lang.{payload.lang}")
+                lines.append(texts.say("code.header.translation", lang=lang, who=who))
+                lines += [
+                    f"  {row['of']} | {' '.join(plain(row['text']).split(chr(10)))}" for row in body["translation"]
+                ]
+                by = body.get("translator", "H")
+                lines.append(f"{by} {texts.say(f'code.translator.{by}')}")
+                lines.append(texts.say("X9", lang=texts.say(f"code.lang.{own.lang}")))
+    return lines
 
 
 def author(message: MessageView) -> Signer:
@@ -134,8 +207,9 @@ def steps(message: MessageView) -> list[str]:
 def status(client: Client, message: MessageView, texts: Texts) -> str:
     """How far a message came: by machine, then by people."""
     state = client.view.state(message.verdict.letter, message.verdict.index)
-    said = [state, *(step.replace("-", "_") for step in steps(message))]
-    return ("；" if texts.lang == "zh" else "; ").join(texts.say(f"state.{each}") for each in said)
+    said = [texts.say(f"state.{each}") for each in (state, *(step.replace("-", "_") for step in steps(message)))]
+    said += [texts.say(f"code.confirm.{message.confirm}")] if message.confirm else []
+    return ("；" if texts.lang == "zh" else "; ").join(said)
 
 
 def as_item(client: Client, message: MessageView) -> dict[str, Any]:
@@ -154,10 +228,16 @@ def as_item(client: Client, message: MessageView) -> dict[str, Any]:
         "case": payload.case if isinstance(payload.case, bytes) else None,
         "state": client.view.state(message.verdict.letter, message.verdict.index),
         "acks": steps(message),
+        "answer": _said(payload.ans),
+        "correction": _said(payload.cor),
+        "move": None if payload.move is UNSET else payload.move.op,
+        "confirm": message.confirm or None,
         "ph": message.ph,
     }
     try:
         item["body"] = client.open(message).body
+    except Ill as e:
+        item["body"], item["invalid"] = e.opened.body, {name: e.values[name] for name in ("field", "why")}
     except (Refused, Unverified, Malformed) as e:
         item["body"], item["unopened"] = None, e.code
     return item
@@ -191,6 +271,14 @@ def _after(receipt: int | None, at: int | None) -> int | None:
 
 def _listed(value: Any) -> tuple[bytes, ...]:
     return () if value is UNSET else tuple(value)
+
+
+def _why(texts: Texts, word: str) -> str:
+    return texts.say(f"why.{word}") if f"why.{word}" in texts else word
+
+
+def _said(value: Any) -> str | None:
+    return None if value is UNSET else str(value)
 
 
 def _set(value: Any) -> int | None:

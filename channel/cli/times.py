@@ -24,7 +24,7 @@ def seconds(text: str) -> float:
 
 
 def moment(text: str, now: int) -> int:
-    """A point in time in ms: ``now``, a length of time ago, ms since 1970, or a date (and time). ``WrongUse`` MOMENT.
+    """A point in time in ms: ``now``, a length of time ago or (``+2h``) from now, ms since 1970, or a date (and time). ``WrongUse`` MOMENT.
 
     ``now`` in ms. A date without a zone is UTC, as everything that the commands print.
     """
@@ -33,8 +33,10 @@ def moment(text: str, now: int) -> int:
     try:
         if text.isascii() and text.isdigit():
             found = int(text) if len(text) > len("2026") else -1
-        elif text[-1:] in "smhd" and text[:1].isdigit():
-            found = now - int(seconds(text) * 1000)
+        elif text[:1] == "+":
+            found = now + int(seconds(text[1:]) * 1000)
+        elif text.removesuffix("ago").strip()[-1:] in "smhd" and text[:1].isdigit():
+            found = now - int(seconds(text.removesuffix("ago").strip()) * 1000)
         else:
             at = datetime.fromisoformat(text.removesuffix("UTC").strip())
             found = int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -18,13 +18,14 @@ from typing import Any, Literal, Self
 
 from msgspec import UNSET
 
+from channel.client.composing import Draft, book_of, compose
 from channel.client.home import DeskHome
 from channel.client.view import LETTERS, View, blobs_named
 from channel.client.wire import Wire
 from channel.clock import Clock
 from channel.protocol.formats import Book
-from channel.protocol.header import FormatCode, Header, Payload
-from channel.protocol.message import Opened, open_message, seal
+from channel.protocol.header import Payload
+from channel.protocol.message import Opened, open_message
 from channel.protocol.note import parse
 from channel.protocol.people import Ack, AckStep
 from channel.protocol.record import NOTHING_SEEN, Record
@@ -32,7 +33,6 @@ from channel.protocol.verdicts import MessageView
 from keys.envelope import Envelope, join, media_type, pae, sign
 from keys.errors import NotDelivered, Problem, Refused, Unavailable, Unverified, WrongUse
 from keys.identity import PrivateKey
-from keys.shapes import ZERO, Language
 
 START_S = 10.0
 ORDER = ("logged", "delivered", "anchored")
@@ -48,16 +48,12 @@ class SeatKeys:
     seal: PrivateKey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """What a person wants to say, before it is sealed. ``case`` is the payload hash of the opening message."""
+class Ill(Refused):
+    """A message that opens and whose body the rules refuse: shown as invalid, with what it says."""
 
-    fmt: FormatCode
-    body: Mapping[str, Any]
-    lang: Language
-    level: str = "attention"
-    case: bytes | None = None
-    refs: tuple[bytes, ...] = ()
+    def __init__(self, opened: Opened, why: Refused) -> None:
+        super().__init__(why.code, **why.values)
+        self.opened = opened
 
 
 class Client:
@@ -66,7 +62,7 @@ class Client:
     def __init__(
         self, home: DeskHome, keys: SeatKeys, url: str, *, clock: Clock, random: Callable[[int], bytes]
     ) -> None:
-        self.home, self.keys, self.clock, self._random = home, keys, clock, random
+        self.home, self.keys, self.clock, self.random = home, keys, clock, random
         self.view = View(home)
         self.wire = Wire(url, home.node_cert, self.view.chan)
         self.dropped: list[Problem] = []
@@ -89,7 +85,7 @@ class Client:
         end = self.clock.monotonic() + START_S
         while True:
             try:
-                return await self.wire.login(self.keys.sign, self._random(32), self.clock.now())
+                return await self.wire.login(self.keys.sign, self.random(32), self.clock.now())
             except Unavailable as e:
                 if e.code != "RECOVERING" or self.clock.monotonic() > end:
                     raise
@@ -114,21 +110,11 @@ class Client:
 
     async def send(self, draft: Draft) -> MessageView:
         """Seal, sign, keep and submit a message; returns it as logged. ``Refused`` says which rule is against it."""
-        header = self._header(draft)
-        self.book().check(draft.fmt, draft.body, status=header.status)
-        policy = self.view.fold.policy(self.view.letter)
-        sealed = seal(
-            header,
-            draft.body,
-            self._recipient_keys(header.to),
-            self.view.charter.mode,
-            cek=self._random(32),
-            salts={name: self._random(16) for name in draft.body},
-            max_body=policy.limits.max_body,
-        )
+        composed = compose(self.view, self.keys.sign, self.keys.seal.public.suite, draft, self.clock.now(), self.random)
+        sealed = composed.sealed
         message = pae(media_type("msg"), sealed.payload_bytes)
         envelope = join(media_type("msg"), sealed.payload_bytes, {self.keys.sign.kid: self.keys.sign.sign(message)})
-        await self._submit("msg", envelope, (sealed.payload.blob,), (sealed.blob,))
+        await self.submit("msg", envelope, (sealed.payload.blob,), (sealed.blob,))
         return self.find(envelope.hash)
 
     async def ack(self, message: MessageView, step: AckStep, why: str | None = None, next_: int | None = None) -> None:
@@ -143,7 +129,12 @@ class Client:
             next=UNSET if next_ is None else next_,
             ts=self.clock.now(),
         )
-        await self._submit("ack", sign("ack", document, [self.keys.sign]), (), ())
+        await self.submit("ack", sign("ack", document, [self.keys.sign]), (), ())
+
+    async def switch(self, keys: SeatKeys) -> None:
+        """Go on as another seat of this home, in a session of its own."""
+        self.keys = keys
+        await self._login()
 
     async def wait(self, ph: bytes, state: State, within: float) -> MessageView:
         """The message once it has come so far, or ``NotDelivered`` after ``within`` seconds."""
@@ -183,47 +174,20 @@ class Client:
         if self.keys.seal.kid not in payload.to:
             raise Refused("NOT_ADDRESSED", seat=self.keys.seat)
         opened = open_message(payload, blob, self.keys.seal, self.view.charter.mode)
-        self.book().check(payload.fmt, opened.body, status=payload.status)
+        first = self.view.fold.find(payload.refs[0]) if isinstance(payload.refs, tuple) else None
+        after = _payload(first).fmt if first is not None else ""
+        try:
+            self.book().check(payload.fmt, opened.body, status=payload.status, to=payload.to, after=after)
+        except Refused as e:
+            raise Ill(opened, e) from e
         return opened
 
     def book(self) -> Book:
-        """The format book of the policy in force."""
-        raw = self.home.blob(self.view.fold.policy(self.view.letter).formats)
-        if raw is None:
-            raise Unverified("BOOK")
-        return Book.read(raw)
+        """The books of the policy in force."""
+        return book_of(self.view)
 
-    def _header(self, draft: Draft) -> Header:
-        level: Any = draft.level
-        if draft.case is not None:
-            level = self.view.fold.case_level(draft.case) or "routine"
-        return Header(
-            chan=self.view.chan,
-            from_=self.keys.sign.kid,
-            mid=self._random(16),
-            ts=self.clock.now(),
-            prev=self._previous(),
-            suite=self.keys.seal.public.suite,
-            to=self.view.fold.recipients(),
-            fmt=draft.fmt,
-            case=UNSET if draft.case is None else draft.case,
-            level=level,
-            prec=self.view.fold.policy(self.view.letter).level(level).prec,
-            status="message",
-            refs=draft.refs or UNSET,
-            lang=draft.lang,
-        )
-
-    def _previous(self) -> bytes:
-        own = [m for m in self.messages() if _payload(m).from_ == self.keys.sign.kid]
-        return max(own, key=lambda m: m.verdict.index).ph if own else ZERO
-
-    def _recipient_keys(self, kids: tuple[bytes, ...]) -> dict[bytes, Any]:
-        held = {**self.view.fold.party("a").keys, **self.view.fold.party("b").keys}
-        return {kid: held[kid] for kid in kids}
-
-    async def _submit(self, t: str, envelope: Envelope, names: tuple[bytes, ...], blobs: tuple[bytes, ...]) -> None:
-        """Judge it here first, keep it, hand it in, and see it in the log under a note.
+    async def submit(self, t: str, envelope: Envelope, names: tuple[bytes, ...], blobs: tuple[bytes, ...]) -> None:
+        """Judge a shared record here first, keep it, hand it in, and see it in the log under a note.
 
         ``Unavailable`` NOT_LOGGED when the node took it and does not show it: it stays kept and goes again.
         """

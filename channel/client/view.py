@@ -7,7 +7,8 @@ ones are *delivered* only under a note with the peer's lines. Two log-valid note
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -54,7 +55,8 @@ class View:
         self.charter: Charter = home.founding.read_charter()
         self.letter: Letter = "a" if self.charter.letter(home.config.party) == "a" else "b"
         self.peer: Letter = "b" if self.letter == "a" else "a"
-        self.fold = Fold(self.chan, home.blob)
+        self._lent: Mapping[bytes, bytes] = {}
+        self.fold = Fold(self.chan, self.blob)
         self.copies: dict[Letter, Copy] = {}
         for letter in LETTERS:
             self.copies[letter] = Copy(roots=[Frontier.empty().root()], frontier=Frontier.empty())
@@ -67,6 +69,19 @@ class View:
     def sizes(self) -> tuple[int, int]:
         """How many records of a and b this desk holds."""
         return len(self.copies["a"].records), len(self.copies["b"].records)
+
+    def blob(self, hash_: bytes) -> bytes | None:
+        """A blob of this desk's copy, or of what is about to be handed in."""
+        return self._lent.get(hash_) or self.home.blob(hash_)
+
+    @contextmanager
+    def lending(self, blobs: Mapping[bytes, bytes]) -> Iterator[None]:
+        """Judge with blobs that are not in the copy yet: keys, proofs and books that come with a document."""
+        self._lent = blobs
+        try:
+            yield
+        finally:
+            self._lent = {}
 
     def absorb(
         self, letter: Letter, records: list[bytes], blobs: Mapping[bytes, bytes], notes: Mapping[str, Any]

@@ -17,7 +17,7 @@ import aiohttp
 
 from channel.protocol.people import Login
 from keys.codec import pack, unpack
-from keys.envelope import pae, sign
+from keys.envelope import Envelope, pae, sign
 from keys.errors import Malformed, Problem, Refused, SecurityAlarm, Unavailable, Unverified, WrongUse
 from keys.identity import PrivateKey
 from keys.suites import SESSION
@@ -95,6 +95,12 @@ class Wire:
         )
         await self._send("POST", path, sign("login", document, [person]).encode())
         self._session, self._counter = session, 0
+
+    def by_session(self, t: str, document: Any) -> Envelope:
+        """A side-log document signed by the session key, which never counts as the person."""
+        if self._session is None:
+            raise WrongUse("NO_SESSION")
+        return sign(t, document, [self._session])
 
     async def submit(self, t: str, env: bytes, blobs: Sequence[bytes] = ()) -> Placed:
         """Hand a signed record to the node."""

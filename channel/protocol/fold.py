@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from channel.protocol import state
-from channel.protocol.charter import ORDER, Charter, Policy
+from channel.protocol.charter import ORDER, Charter, Policy, Slots
 from channel.protocol.effects import apply, number_of
+from channel.protocol.header import Header
 from channel.protocol.judge import judge, read_body
 from channel.protocol.members import void
 from channel.protocol.merkle import EMPTY
@@ -291,6 +292,17 @@ class Fold:
     def case_level(self, ph: bytes) -> str | None:
         """The level of a case by its opening's payload hash; None if it is closed or there is none."""
         rank = self._known.ladder.level(ph, self._ends)
+        return None if rank < 0 else ORDER[rank]
+
+    def slots(self, letter: str, header: Header) -> Slots:
+        """Which signers the policy asks for under a message of that party that stood next: one role list each."""
+        p = _p(letter)
+        e = Entry(p, len(self._entries[p]), 0, b"", None, seen=len(self._entries[1 - p]), doc=header)
+        return self._known.ladder.need(e, self._known.policy_at(e.at).policy)
+
+    def level_at(self, ph: bytes, at: tuple[int, int]) -> str | None:
+        """The level of a case on the first (a, b) records; None if it is not open there."""
+        rank = self._known.ladder.level(ph, at)
         return None if rank < 0 else ORDER[rank]
 
     def suspended(self) -> bool:

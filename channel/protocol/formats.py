@@ -128,4 +128,4 @@ def _slots(body: Mapping[str, Any]) -> Any:
 def _order_fault(form: Format, body: Mapping[str, Any], after: str) -> str | None:
     """What a message has to follow and does not: its first reference is a message of format ``after``."""
     bound = form.after and all(body.get(name) == value for name, value in form.after_if.items())
-    return f"after {' '.join(form.after)}" if bound and after not in form.after else None
+    return "order" if bound and after not in form.after else None

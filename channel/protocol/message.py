@@ -31,7 +31,7 @@ from keys.identity import PrivateKey, PublicKey
 from keys.shapes import Hash
 
 BUCKETS = (512, 2048, 8192, 32_768, 131_072, 524_288)
-_NONCE = bytes(12)
+NONCE = bytes(12)
 _BLOB: Any = tuple[bytes, tuple[tuple[Hash, bytes], ...]]
 
 
@@ -68,7 +68,7 @@ def seal(
     if len(packed) > max_body:
         raise Refused("BODY_SIZE", size=len(packed), limit=max_body)
     hh = header_hash(pack(header))
-    kenc, kc = _keys(hh, cek)
+    kenc, kc = content_keys(hh, cek)
     inner = pack(
         {
             "body": dict(body),
@@ -79,8 +79,8 @@ def seal(
             "to": list(header.to),
         }
     )
-    ct = AESGCM(kenc).encrypt(_NONCE, _padded(inner), hh)
-    wraps = [[kid, recipients[kid].seal(mode, _info(hh, kid), cek)] for kid in header.to]
+    ct = AESGCM(kenc).encrypt(NONCE, padded(inner), hh)
+    wraps = [[kid, recipients[kid].seal(mode, wrap_info(hh, kid), cek)] for kid in header.to]
     blob = pack([ct, wraps])
     payload = payload_of(header, kc=kc, bd=body_digest(body, salts), blob=sha256(blob).digest(), blen=len(blob))
     return Sealed(payload, pack(payload), blob)
@@ -88,11 +88,11 @@ def seal(
 
 def open_message(payload: Payload, blob: bytes, key: PrivateKey, mode: int) -> Opened:
     """The body, opened with a recipient's seal key; ``Unverified`` UNOPENED with the first check that fails."""
-    ct, wraps = _read_blob(payload, blob)
+    ct, wraps = read_blob(payload.blob, payload.blen, blob)
     if tuple(kid for kid, _ in wraps) != payload.to or key.mode != mode or key.kid not in payload.to:
         _fail("WRAPS")
     hh = payload.header_hash()
-    cek = key.unwrap(_info(hh, key.kid), dict(wraps)[key.kid])
+    cek = key.unwrap(wrap_info(hh, key.kid), dict(wraps)[key.kid])
     if cek is None:
         _fail("WRAP")
     return _open(payload, ct, hh, cek)
@@ -100,7 +100,7 @@ def open_message(payload: Payload, blob: bytes, key: PrivateKey, mode: int) -> O
 
 def open_with_cek(payload: Payload, blob: bytes, cek: bytes) -> Opened:
     """The body, opened with its content key alone, as in a reveal."""
-    ct, wraps = _read_blob(payload, blob)
+    ct, wraps = read_blob(payload.blob, payload.blen, blob)
     if tuple(kid for kid, _ in wraps) != payload.to:
         _fail("WRAPS")
     return _open(payload, ct, payload.header_hash(), cek)
@@ -122,11 +122,11 @@ def digest_of(digests: Any) -> bytes:
 
 
 def _open(payload: Payload, ct: bytes, hh: bytes, cek: bytes) -> Opened:
-    kenc, kc = _keys(hh, cek)
+    kenc, kc = content_keys(hh, cek)
     if not hmac.compare_digest(kc, payload.kc):
         _fail("KC")
     try:
-        pt = AESGCM(kenc).decrypt(_NONCE, ct, hh)
+        pt = AESGCM(kenc).decrypt(NONCE, ct, hh)
     except InvalidTag:
         _fail("SEALED")
     length = int.from_bytes(pt[:4], "big")
@@ -134,7 +134,7 @@ def _open(payload: Payload, ct: bytes, hh: bytes, cek: bytes) -> Opened:
         len(pt) not in BUCKETS
         or 4 + length > len(pt)
         or any(pt[4 + length :])
-        or len(_padded(pt[4 : 4 + length])) != len(pt)
+        or len(padded(pt[4 : 4 + length])) != len(pt)
     ):
         _fail("PADDING")
     try:
@@ -152,8 +152,9 @@ def _open(payload: Payload, ct: bytes, hh: bytes, cek: bytes) -> Opened:
     return Opened(body, salts, cek)
 
 
-def _read_blob(payload: Payload, blob: bytes) -> tuple[bytes, tuple[tuple[bytes, bytes], ...]]:
-    if sha256(blob).digest() != payload.blob or len(blob) != payload.blen:
+def read_blob(hash_: bytes, length: int, blob: bytes) -> tuple[bytes, tuple[tuple[bytes, bytes], ...]]:
+    """Sealed bytes and wraps of a blob that its document names; ``Unverified`` UNOPENED."""
+    if sha256(blob).digest() != hash_ or len(blob) != length:
         _fail("BLOB")
     try:
         ct, wraps = unpack(blob, _BLOB)
@@ -162,21 +163,24 @@ def _read_blob(payload: Payload, blob: bytes) -> tuple[bytes, tuple[tuple[bytes,
     return ct, wraps
 
 
-def _keys(hh: bytes, cek: bytes) -> tuple[bytes, bytes]:
+def content_keys(hh: bytes, cek: bytes) -> tuple[bytes, bytes]:
+    """(kenc, kc) of a content key under a header's hash."""
     prk = hmac.digest(hh, cek, "sha256")
     enc, commit = (HKDFExpand(hashes.SHA256(), 32, info).derive(prk) for info in (b"dcx/v1 enc", b"dcx/v1 commit"))
     return enc, commit
 
 
-def _padded(inner: bytes) -> bytes:
+def padded(inner: bytes, buckets: tuple[int, ...] = BUCKETS) -> bytes:
+    """``inner`` with its length, filled with zeros to the next bucket; ``Refused`` BODY_SIZE beyond the last."""
     whole = len(inner).to_bytes(4, "big") + inner
-    bucket = next((b for b in BUCKETS if len(whole) <= b), None)
+    bucket = next((b for b in buckets if len(whole) <= b), None)
     if bucket is None:
-        raise Refused("BODY_SIZE", size=len(whole), limit=BUCKETS[-1])
+        raise Refused("BODY_SIZE", size=len(whole), limit=buckets[-1])
     return whole.ljust(bucket, b"\0")
 
 
-def _info(hh: bytes, kid: bytes) -> bytes:
+def wrap_info(hh: bytes, kid: bytes) -> bytes:
+    """The context of one wrap."""
     return b"dcx/v1 wrap\0" + hh + kid
 
 

@@ -126,7 +126,10 @@ class Page:
     def _order(self) -> list[str]:
         """The fields of the body: the form's own, those beside, then what is in no book."""
         known = [*self.form.fields, *self.files.beside]
-        return [name for name in known if name in self.body] + [name for name in self.body if name not in known]
+        told = {"slots"} if self._words() is not None else set()
+        return [name for name in known if name in self.body and name not in told] + [
+            name for name in self.body if name not in known
+        ]
 
     def _rule(self, name: str) -> Field | None:
         return self.form.fields.get(name) or self.files.beside.get(name)
@@ -267,10 +270,13 @@ class Page:
 
     def _entry(self, told: str, value: str) -> list[str]:
         """A coded message: its code words as they are, and the code book's text in the reader's language."""
-        slots: Any = self.body.get("slots", {})
-        said = coded_text(self.files, self.coded.get(value), slots, self.lang)
-        shown = label(self.files, "no_text", self.lang) if said is None else said
+        shown = self._words() or label(self.files, "no_text", self.lang)
         return [self._pair(told, _line(value)), f"  | {shown}"]
+
+    def _words(self) -> str | None:
+        entry = self.body.get("entry") if "entry" in self.form.fields else None
+        text = self.coded.get(entry) if isinstance(entry, str) else None
+        return coded_text(self.files, text, self.body.get("slots", {}), self.lang)
 
     def _row(self, rule: Field, row: Mapping[str, Any]) -> str:
         columns = rule.columns or {}

@@ -144,7 +144,12 @@ def commands(group=channel, path=()):
 
 
 SHARED = {"--home", "--as", "--json", "--lang", "--passphrase-file"}
-MINIMUM = {"show": ["last"], "ack": ["last"], "send": ["x"], "export": ["--out", "x.dcx"]}
+MINIMUM = {
+    **{name: ["last"] for name in ("show", "ack", "lower", "concur", "object", "approve", "withdraw", "confirm")},
+    "send": ["x"], "export": ["--out", "x.dcx"], "raise": ["last", "--to", "crisis"], "reply": ["last", "x"],
+    "readback": ["last", "x"], "correct": ["last", "x"], "reject": ["last", "--why", "x"], "submit": ["x"],
+    "check": ["x", "last"],
+}  # fmt: skip
 OF_NODES = {"run", "status", "recover"}
 
 

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from channel.cli.desk import unlock
-from channel.client.client import Client, Draft
+from channel.client.client import Client
+from channel.client.composing import Draft
 from channel.client.home import DeskHome
 from channel.clock import SystemClock
 

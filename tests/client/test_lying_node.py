@@ -9,7 +9,7 @@ from itertools import product
 
 import pytest
 
-from channel.client.client import Draft
+from channel.client.composing import Draft
 from channel.client.home import DeskHome
 from channel.client.wire import Wire
 from channel.i18n import problem_texts

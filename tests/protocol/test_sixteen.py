@@ -209,7 +209,7 @@ def test_every_field_is_shown_in_both_languages_from_the_same_bytes(fmt):
         assert FILES.formats[fmt].text(lang) in text
         fields = {n: f for n, f in [*FILES.formats[fmt].fields.items(), *FILES.beside.items()] if n in body}
         for name, field in fields.items():
-            assert (field.text(lang) in text) or field.type == "slots"
+            assert (field.text(lang) in text) or field.type == "slots"  # the values stand in the coded text
             for value, rule in _codes(body[name], field):
                 assert f"{value} {FILES.lists[rule.list].codes[value].text(lang)}" in text
             for column in (field.columns or {}).values():
@@ -261,8 +261,8 @@ def test_what_the_header_says_needs_no_body(fmt):
 
 def test_a_reply_follows_a_request():
     """F07 refers to an F06, the answer to a request for assistance to an F11; others are free."""
-    assert refusal("F07", full("F07"), after="F03") == ("refs", "after F06")
-    assert refusal("F11", full("F11"), after="") == ("refs", "after F11")
+    assert refusal("F07", full("F07"), after="F03") == ("refs", "order")
+    assert refusal("F11", full("F11"), after="") == ("refs", "order")
     BOOK.check("F11", full("F11") | {"kind": "ASK"}, status="message", after="")
 
 

@@ -1,0 +1,163 @@
+"""Bodies as people enter them: ``--set FIELD=VALUE`` at a prompt, or a JSON file; told by the format book alone.
+
+code codes   the code, several with commas       time    2026-11-24 08:30 (UTC), +2h, 30m ago
+text         as it is                            rows    COLUMN=VALUE; COLUMN=VALUE, one --set for each row
+refs         REFs with commas                    keys    seats (PARTY:SEAT) with commas
+material     FILE, how it is delivered           slots   NAME=VALUE; NAME=VALUE
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from channel.cli.present import find
+from channel.cli.times import moment
+from channel.client.client import Client
+from channel.protocol.book import Field
+from keys.errors import WrongUse
+from keys.plain import has_control
+
+MAX_FILE = 1 << 20
+
+
+def read_body(client: Client, fmt: str, given: Iterable[str], file: Path | None) -> dict[str, Any]:
+    """The body of the options. ``WrongUse`` FIELD for a name the format does not have, VALUE for what does not fit it."""
+    body: dict[str, Any] = {}
+    for name, value in [*_of_file(file), *map(_split, given)]:
+        rule = field_of(client, fmt, name)
+        read = _value(client, rule, name, value)
+        body[name] = [*body[name], *read] if rule.type in ("rows", "material") and name in body else read
+    return body
+
+
+def field_of(client: Client, fmt: str, name: str) -> Field:
+    """The rule of a field, or ``WrongUse`` FIELD with the names that the format has."""
+    book = client.book()
+    form = book.files.formats[fmt]
+    rule = book.field(form, name)
+    if rule is None or rule.derived:
+        names = [n for n, r in (*form.fields.items(), *book.files.beside.items()) if not r.derived]
+        raise WrongUse("FIELD", fmt=fmt, field=name, fields=", ".join(names))
+    return rule
+
+
+def sayable(text: str) -> str:
+    """The text, if it has nothing that only a terminal reads; ``WrongUse`` CONTROL_CHARACTERS."""
+    if has_control(text):
+        raise WrongUse("CONTROL_CHARACTERS")
+    return text
+
+
+def _of_file(file: Path | None) -> list[tuple[str, Any]]:
+    if file is None:
+        return []
+    try:
+        if file.stat().st_size > MAX_FILE:
+            raise WrongUse("BODY_FILE", path=file)
+        found = json.loads(file.read_text("utf-8"))
+    except OSError as e:
+        raise WrongUse("NO_FILE", path=file, why=e.strerror or "?") from e
+    except (ValueError, RecursionError) as e:
+        raise WrongUse("BODY_FILE", path=file) from e
+    if not isinstance(found, dict):
+        raise WrongUse("BODY_FILE", path=file)
+    return list(found.items())
+
+
+def _split(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise WrongUse("SET", given=text)
+    return name.strip(), value.strip()
+
+
+def _value(client: Client, rule: Field, name: str, value: Any) -> Any:
+    try:
+        return _read(client, rule, value)
+    except (TypeError, ValueError, AttributeError) as e:
+        raise WrongUse("VALUE", field=name, type=rule.type, given=value) from e
+
+
+def _read(client: Client, rule: Field, value: Any) -> Any:
+    """A value of the field's type; numbers, lists and maps of a JSON file stand as they are where they fit."""
+    match rule.type:
+        case "text":
+            return sayable(str(value).replace("\\n", "\n") if rule.lines else str(value))
+        case "time":
+            return value if type(value) is int else moment(str(value), client.clock.now())
+        case "count":
+            return value if type(value) is int else int(str(value))
+        case "codes":
+            return value if isinstance(value, list) else _listed(value)
+        case "refs":
+            return [find(client, ref).ph for ref in _names(value)]
+        case "keys":
+            return [_seal_key(client, seat) for seat in _names(value)]
+        case "rows":
+            rows = value if isinstance(value, list) else [dict(map(_split, str(value).split(";")))]
+            return [_row(client, rule, row) for row in rows]
+        case "slots":
+            pairs = value if isinstance(value, dict) else dict(map(_split, filter(None, str(value).split(";"))))
+            return {name: _slot(client, name, each) for name, each in pairs.items()}
+        case "material":
+            return value if isinstance(value, list) else [_material(str(value))]
+    return sayable(str(value))
+
+
+def _names(value: Any) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else _listed(value)
+
+
+def _listed(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _row(client: Client, rule: Field, row: Mapping[str, Any]) -> dict[str, Any]:
+    columns = rule.columns or {}
+    if missing := row.keys() - columns.keys():
+        raise WrongUse("COLUMN", given=min(missing), columns=", ".join(columns))
+    return {name: _value(client, columns[name], name, cell) for name, cell in row.items()}
+
+
+def _slot(client: Client, name: str, value: Any) -> Any:
+    """A value of a coded message: what its name says, as the code book has it (time, count, else a word)."""
+    if type(value) is int:
+        return value
+    if name == "time":
+        return moment(str(value), client.clock.now())
+    return int(str(value)) if name == "count" else sayable(str(value))
+
+
+def _seal_key(client: Client, seat: str) -> bytes:
+    code, colon, name = seat.partition(":")
+    for letter in ("a", "b"):
+        party = client.view.fold.party(letter)
+        if not colon or party.code == code.upper():
+            for member in party.members.values():
+                if member.seat == (name if colon else seat) and member.kem:
+                    return member.kem[0]
+    raise WrongUse("NO_SEAT", seat=seat, seats="")
+
+
+def _material(text: str) -> dict[str, Any]:
+    path, comma, how = text.partition(",")
+    if not comma:
+        raise ValueError(text)
+    return material_of(Path(path.strip())) | {"how": sayable(how.strip())}
+
+
+def material_of(path: Path) -> dict[str, Any]:
+    """Name, size in bytes and SHA-256 of a file, read in pieces. ``WrongUse`` NO_FILE."""
+    digest, size = sha256(), 0
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+                size += len(piece)
+    except OSError as e:
+        raise WrongUse("NO_FILE", path=path, why=e.strerror or "?") from e
+    return {"name": path.name, "size": size, "sha256": digest.digest()}

@@ -1,0 +1,178 @@
+"""``channel raise``, ``lower``, ``concur``, ``object``, ``suspend``, ``resume``: the level of a case, and the whole exchange.
+
+One side may raise; a lowering or closing holds when the other side concurs. What was seen is named by the sizes of both
+logs, so that a raise which crosses a lowering stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+from msgspec import UNSET
+
+from channel.cli.desk import desk
+from channel.cli.entering import read_body, sayable
+from channel.cli.group import Context, channel
+from channel.cli.present import payload_of
+from channel.cli.sending import cosigners, find_case, hand_in, language, sending, with_body
+from channel.client.client import Client
+from channel.client.composing import Draft
+from channel.protocol.charter import ORDER
+from channel.protocol.header import Move
+from channel.protocol.verdicts import MessageView
+from keys.errors import Refused, WrongUse
+
+
+@channel.command(name="raise", short_help="Raise the level of a case / 上调级别")
+@click.argument("case")
+@click.argument("text", nargs=-1)
+@click.option("--to", "level", type=click.Choice(ORDER[1:]), required=True, help="The new level / 目标级别")
+@with_body
+@sending
+@click.pass_obj
+def raise_(ctx: Context, /, case: str, text: tuple[str, ...], level: str, **options: Any) -> None:
+    """Raise the level of a case; it holds on receipt / 上调级别，收到即生效."""
+    asyncio.run(_move(ctx, case, " ".join(text), "raise", options, level))
+
+
+@channel.command(short_help="Propose to lower the level by one step / 提议下调一档")
+@click.argument("case")
+@click.argument("text", nargs=-1)
+@with_body
+@sending
+@click.pass_obj
+def lower(ctx: Context, /, case: str, text: tuple[str, ...], **options: Any) -> None:
+    """Propose to lower the level of a case by one step; it holds when the other side concurs / 提议下调一档，对方同意后生效."""
+    asyncio.run(_move(ctx, case, " ".join(text), "lower", options))
+
+
+@channel.command(short_help="Agree to a lowering or closing / 同意下调或办结")
+@click.argument("case")
+@click.argument("text", nargs=-1)
+@with_body
+@sending
+@click.pass_obj
+def concur(ctx: Context, /, case: str, text: tuple[str, ...], **options: Any) -> None:
+    """Agree to the other side's newest lowering or closing of a case / 同意对方最近一次下调或办结."""
+    asyncio.run(_move(ctx, case, " ".join(text), "concur", options))
+
+
+@channel.command(name="object", short_help="Object to a lowering or closing / 对下调或办结提出异议")
+@click.argument("case")
+@click.argument("text", nargs=-1)
+@with_body
+@sending
+@click.pass_obj
+def object_(ctx: Context, /, case: str, text: tuple[str, ...], **options: Any) -> None:
+    """Object to the other side's newest lowering or closing of a case / 对对方最近一次下调或办结提出异议."""
+    asyncio.run(_move(ctx, case, " ".join(text), "object", options))
+
+
+@channel.command(short_help="Suspend exchanges; the core stays open / 暂停业务（核心功能保留）")
+@click.argument("text", nargs=-1)
+@with_body
+@sending
+@click.pass_obj
+def suspend(ctx: Context, /, text: tuple[str, ...], **options: Any) -> None:
+    """Suspend exchanges, by an official; line tests, receipts, coded messages, corrections and raises stay open.
+
+    由授权官员暂停业务；线路测试、收悉、约定代码电文、更正与上调仍然可用。
+    """
+    asyncio.run(_hold(ctx, " ".join(text), "suspend", options))
+
+
+@channel.command(short_help="Resume exchanges / 恢复业务")
+@click.argument("text", nargs=-1)
+@with_body
+@sending
+@click.pass_obj
+def resume(ctx: Context, /, text: tuple[str, ...], **options: Any) -> None:
+    """End the own side's suspension, by an official / 由授权官员恢复本方业务."""
+    asyncio.run(_hold(ctx, " ".join(text), "resume", options))
+
+
+async def _move(ctx: Context, ref: str, text: str, op: str, options: dict[str, Any], to: str = "") -> None:
+    async with desk(ctx) as client:
+        case = find_case(client, ref)
+        move, refs = move_of(client, case, op, to)
+        await _hand_in(ctx, client, text, move, options, case.ph, refs)
+
+
+async def _hold(ctx: Context, text: str, op: Any, options: dict[str, Any]) -> None:
+    async with desk(ctx, "official") as client:
+        await _hand_in(ctx, client, text, Move(op=op), options, None, ())
+        if op == "suspend":
+            ctx.terminal.say("channel.suspended_open")
+
+
+async def _hand_in(
+    ctx: Context,
+    client: Client,
+    text: str,
+    move: Move,
+    options: dict[str, Any],
+    case: bytes | None,
+    refs: tuple[bytes, ...],
+) -> None:
+    body = read_body(client, "F12", options["given"], options["file"])
+    if text:
+        body["text"] = sayable(text)
+    draft = Draft(
+        fmt="F12",
+        body=body,
+        lang=language(client, options),
+        case=case,
+        refs=refs,
+        move=move,
+        cosign=cosigners(client, options["cosign"]),
+        tlp=options["tlp"],
+        pap=options["pap"],
+    )
+    await hand_in(ctx, client, draft, options)
+
+
+def move_of(client: Client, case: MessageView, op: str, to: str = "") -> tuple[Move, tuple[bytes, ...]]:
+    """The move of a command and the message that it answers. ``Refused`` LEVEL_NOW, NOTHING_TO_ANSWER."""
+    fold = client.view.fold
+    level: Any = fold.case_level(case.ph)
+    if op == "raise":
+        if level is not None and ORDER.index(_any(to)) <= ORDER.index(level):
+            raise Refused("LEVEL_NOW", level=level)
+        return Move(op="raise", from_=level or "routine", to=_any(to)), ()
+    if op == "lower":
+        if level in (None, "routine"):
+            raise Refused("LEVEL_NOW", level=level or "-")
+        below: Any = ORDER[ORDER.index(level) - 1]
+        return Move(op="lower", from_=level, to=below, at=fold.cut), ()
+    asked = open_lowering(client, case)
+    if asked is None:
+        raise Refused("NOTHING_TO_ANSWER", number=case.verdict.number)
+    said = payload_of(asked).move
+    if said is UNSET:
+        raise WrongUse("NO_MESSAGE", ref=asked.ph)
+    return Move(op=_any(op), from_=said.from_, to=said.to, at=said.at), (asked.ph,)
+
+
+def open_lowering(client: Client, case: MessageView) -> MessageView | None:
+    """The newest lowering or closing of the other side in a case that the own side has not answered."""
+    answered: set[Any] = set()
+    found = None
+    for message in client.messages():
+        move = payload_of(message).move
+        if message.case != case.ph or move is UNSET:
+            continue
+        own = message.verdict.letter == client.view.letter
+        if move.op in ("lower", "close") and not own:
+            found = message
+        elif move.op in ("concur", "object") and own:
+            answered.add((move.from_, move.to, move.at))
+    if found is None:
+        return None
+    asked: Any = payload_of(found).move
+    return None if (asked.from_, asked.to, asked.at) in answered else found
+
+
+def _any(value: Any) -> Any:
+    return value

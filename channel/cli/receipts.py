@@ -1,0 +1,205 @@
+"""``channel ack``, ``readback``, ``confirm``, ``correct``: what people sign about messages that stand in the log.
+
+A receipt says that a person has read, never that anybody agrees. Nothing is edited or removed: a correction is a message
+of its own, and the corrected text stays readable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+from msgspec import UNSET
+
+from channel.cli.desk import desk
+from channel.cli.entering import read_body, sayable
+from channel.cli.group import Context, channel
+from channel.cli.present import as_item, find, payload_of, steps
+from channel.cli.rendering import find_record
+from channel.cli.sending import case_of, hand_in, language, sending, with_body
+from channel.cli.times import moment
+from channel.client.client import Client
+from channel.client.composing import Draft
+from channel.protocol.people import Ack, Confirm, Watch
+from channel.protocol.verdicts import MessageView
+from keys.envelope import sign
+from keys.errors import Malformed, Refused, Unverified, WrongUse
+
+
+@channel.command()
+@click.argument("ref")
+@click.option(
+    "--step",
+    default="read",
+    show_default=True,
+    type=click.Choice(["read", "engaged", "informed", "not-engaging", "no-comment", "undecryptable"]),
+)
+@click.option("--next", "next_", metavar="TIME", help="With not-engaging: when again / 下次联系时间")
+@click.pass_obj
+def ack(ctx: Context, ref: str, step: Any, next_: str | None) -> None:
+    """Sign a step of receipt for a message of the other side / 收悉."""
+    asyncio.run(_ack(ctx, ref, step, next_))
+
+
+async def _ack(ctx: Context, ref: str, step: Any, next_: str | None) -> None:
+    if next_ is not None and step != "not-engaging":
+        raise WrongUse("NEXT_ALONE")
+    async with desk(ctx) as client:
+        message = find(client, ref)
+        number = message.verdict.number
+        if message.verdict.letter == client.view.letter:
+            raise Refused("OWN_MESSAGE", number=number)
+        at = None if next_ is None else moment(next_, client.clock.now())
+        why = _why_unopened(client, message, step)
+        said = ctx.terminal.texts.say(f"state.{step.replace('-', '_')}")
+        if at is None and _signed_before(client, message, step):
+            ctx.terminal.say("cli.acked_before", number=number, step=said)
+        else:
+            await client.ack(message, step, why, at)
+            message = client.find(message.ph)
+            ctx.terminal.say("cli.acked", number=number, step=said)
+        ctx.terminal.item(as_item(client, message))
+
+
+def _why_unopened(client: Client, message: MessageView, step: str) -> str | None:
+    """What the opening fails with where that is what is to be signed; a person acknowledges only what opens."""
+    try:
+        client.open(message)
+    except (Refused, Unverified, Malformed) as e:
+        if step != "undecryptable":
+            raise
+        return str(e.values["why"]) if e.code == "UNOPENED" else e.code
+    if step == "undecryptable":
+        raise WrongUse("OPENS", number=message.verdict.number)
+    return None
+
+
+def _signed_before(client: Client, message: MessageView, step: str) -> bool:
+    mine = (a for a in message.acks if any(s.kid == client.keys.sign.kid for s in a.signers))
+    return any(a.doc.step == step for a in mine) and step in steps(message)
+
+
+@channel.command(short_help="Say in own words what a message says / 复述核对")
+@click.argument("ref")
+@click.argument("text", nargs=-1)
+@click.option("--match", type=click.Choice(["OK", "DIF"]), help="Of the own message: matches, or differs / 核对结果")
+@click.option("--translation", "parts", multiple=True, metavar="FIELD=TEXT", help="A translation of a field / 字段译文")
+@click.option("--by", "translator", type=click.Choice(["H", "M", "B"]), help="Person, machine, both / 译者")
+@with_body
+@sending
+@click.pass_obj
+def readback(ctx: Context, /, ref: str, text: tuple[str, ...], **options: Any) -> None:
+    """Read back a message of the other side in own words; or answer its read-back with --match.
+
+    With --translation: a marked addition that never replaces the text.  复述对方电文；或以 --match 答复对方的复述；--translation 附加译文。
+    """
+    asyncio.run(_readback(ctx, ref, " ".join(text), options))
+
+
+async def _readback(ctx: Context, ref: str, text: str, options: dict[str, Any]) -> None:
+    async with desk(ctx) as client:
+        message = find(client, ref)
+        own = message.verdict.letter == client.view.letter
+        if own and not options["parts"]:
+            raise Refused("OWN_MESSAGE", number=message.verdict.number)
+        if options["match"] and payload_of(message).fmt != "F02":
+            raise Refused("NO_READBACK", number=message.verdict.number)
+        body = read_body(client, "F02", options["given"], options["file"])
+        if text:
+            body["differs" if options["match"] else "readback"] = sayable(text)
+        if options["match"]:
+            body["match"] = options["match"]
+        if options["parts"]:
+            body["translation"] = [_translated(client, message, part) for part in options["parts"]]
+            body["translator"] = options["translator"] or "H"
+        if not body:
+            raise WrongUse("NOTHING_TO_SEND")
+        await _hand_in(ctx, client, "F02", body, message, options)
+
+
+def _translated(client: Client, message: MessageView, part: str) -> dict[str, str]:
+    name, equals, text = part.partition("=")
+    said = client.open(message).body
+    if not equals or not isinstance(said.get(name.strip()), str):
+        raise WrongUse("FIELD", fmt=payload_of(message).fmt, field=name, fields=", ".join(said))
+    return {"of": name.strip(), "text": sayable(text.strip())}
+
+
+@channel.command(short_help="Correct or withdraw what was signed / 更正或撤回")
+@click.argument("ref")
+@click.argument("text", nargs=-1)
+@click.option("--code", type=click.Choice(["COR", "WDR", "DUP", "ERR", "MIX", "CMP", "DUR"]), default="COR",
+              show_default=True, help="What it is / 更正类型")  # fmt: skip
+@with_body
+@sending
+@click.pass_obj
+def correct(ctx: Context, /, ref: str, text: tuple[str, ...], code: str, **options: Any) -> None:
+    """Correct, withdraw or warn about a message, an acknowledgement, a handover or a concurrence by F14.
+
+    REF: a message, or a record such as US:12.  以 F14 更正、撤回或通知安全异常；REF 可为电文或记录（如 US:12）。
+    """
+    asyncio.run(_correct(ctx, ref, " ".join(text), code, options))
+
+
+async def _correct(ctx: Context, ref: str, text: str, code: str, options: dict[str, Any]) -> None:
+    async with desk(ctx) as client:
+        body = read_body(client, "F14", options["given"], options["file"])
+        if text:
+            body["text"] = sayable(text)
+        record = find_record(client, ref)
+        if record is not None:
+            if record.envelope is None or not isinstance(record.doc, Ack | Confirm | Watch):
+                raise Refused("NOT_CORRECTABLE", ref=ref)
+            draft = Draft(fmt="F14", body=body, lang=language(client, options), refs=(record.envelope.hash,), cor=code)
+            await hand_in(ctx, client, draft, options | {"cosign": None})
+            return
+        message = find(client, ref)
+        await _hand_in(ctx, client, "F14", body, message, options, code)
+
+
+async def _hand_in(
+    ctx: Context, client: Client, fmt: Any, body: dict[str, Any], about: MessageView, options: dict[str, Any],
+    cor: str | None = None,
+) -> None:  # fmt: skip
+    draft = Draft(
+        fmt=fmt,
+        body=body,
+        lang=language(client, options),
+        case=case_of(about),
+        refs=(about.ph,),
+        cor=cor,
+        tlp=options["tlp"],
+        pap=options["pap"],
+    )
+    await hand_in(ctx, client, draft, options)
+
+
+@channel.command(short_help="Second person of an emergency release / 应急签发的第二人签署")
+@click.argument("ref")
+@click.pass_obj
+def confirm(ctx: Context, ref: str) -> None:
+    """Sign an own side's coded message that one person released in an emergency / 为本方应急单人签发的电文补签."""
+    asyncio.run(_confirm(ctx, ref))
+
+
+async def _confirm(ctx: Context, ref: str) -> None:
+    async with desk(ctx, "expert-2") as client:
+        message = find(client, ref)
+        payload, number = payload_of(message), message.verdict.number
+        if message.verdict.letter != client.view.letter or payload.single is UNSET:
+            raise Refused("NOTHING_TO_CONFIRM", number=number)
+        if message.confirm != "awaiting":
+            raise Refused("CONFIRMED", number=number)
+        client.open(message)
+        document = Confirm(
+            chan=client.view.chan,
+            from_=client.keys.sign.kid,
+            mid=message.mid,
+            ph=message.ph,
+            ts=client.clock.now(),
+        )
+        await client.submit("confirm", sign("confirm", document, [client.keys.sign]), (), ())
+        message = client.find(message.ph)
+        ctx.terminal.say("cli.acked", number=number, step=ctx.terminal.texts.say(f"code.confirm.{message.confirm}"))
+        ctx.terminal.item(as_item(client, message))

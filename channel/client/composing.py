@@ -1,0 +1,141 @@
+"""From what a person wants to say to the bytes that are signed: header, checks against the book, sealing.
+
+Nothing leaves the desk here. What the rules refuse is refused before anything is sealed, with the field named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from msgspec import UNSET
+
+from channel.client.view import View
+from channel.protocol.formats import Book
+from channel.protocol.header import FormatCode, Header, Move, Payload
+from channel.protocol.message import Sealed, seal
+from keys.errors import Unverified
+from keys.identity import PrivateKey
+from keys.shapes import ZERO, Language
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a person wants to say, before it is sealed. ``case`` is the payload hash of the opening message.
+
+    ``cosign``: signing key ids of the other signers. ``level``: of an opening message; all others take their case's.
+    """
+
+    fmt: FormatCode
+    body: Mapping[str, Any]
+    lang: Language
+    level: str = "attention"
+    case: bytes | None = None
+    refs: tuple[bytes, ...] = ()
+    status: str = "message"
+    cosign: tuple[bytes, ...] = ()
+    single: bool = False
+    move: Move | None = None
+    ans: str | None = None
+    cor: str | None = None
+    tlp: str | None = None
+    pap: str | None = None
+    ack_by: int | None = None
+    reply_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A sealed message that nobody has signed yet, with its content key."""
+
+    sealed: Sealed
+    cek: bytes
+
+
+def compose(
+    view: View, sign: PrivateKey, suite: int, draft: Draft, now: int, random: Callable[[int], bytes]
+) -> Composed:
+    """Check and seal. ``Refused`` FMT names the field; ``suite`` is that of the seal keys."""
+    header = header_of(view, sign.kid, suite, draft, now, random(16))
+    policy = view.fold.policy(view.letter)
+    first = view.fold.find(draft.refs[0]) if draft.refs else None
+    after = first.verdict.doc.fmt if first is not None and isinstance(first.verdict.doc, Payload) else ""
+    book_of(view).check(
+        draft.fmt, draft.body, status=header.status, categories=policy.categories, to=header.to, after=after
+    )
+    held = {**view.fold.party("a").keys, **view.fold.party("b").keys}
+    cek = random(32)
+    sealed = seal(
+        header,
+        draft.body,
+        {kid: held[kid] for kid in header.to},
+        view.charter.mode,
+        cek=cek,
+        salts={name: random(16) for name in draft.body},
+        max_body=policy.limits.max_body,
+    )
+    return Composed(sealed, cek)
+
+
+def header_of(view: View, author: bytes, suite: int, draft: Draft, now: int, mid: bytes) -> Header:
+    """The header of a draft, as of what this desk has seen."""
+    level = level_of(view, draft)
+    return Header(
+        chan=view.chan,
+        from_=author,
+        mid=mid,
+        ts=now,
+        prev=_previous(view, author),
+        suite=suite,
+        to=view.fold.recipients(),
+        fmt=draft.fmt,
+        level=level,
+        prec=view.fold.policy(view.letter).level(level).prec,
+        status=_set(draft.status),
+        refs=draft.refs or UNSET,
+        lang=draft.lang,
+        cosign=tuple(sorted(draft.cosign)) or UNSET,
+        single=True if draft.single else UNSET,
+        case=UNSET if draft.case is None else draft.case,
+        move=UNSET if draft.move is None else draft.move,
+        ans=_set(draft.ans),
+        cor=_set(draft.cor),
+        tlp=_set(draft.tlp),
+        pap=_set(draft.pap),
+        ack_by=_set(draft.ack_by),
+        reply_by=_set(draft.reply_by),
+    )
+
+
+def level_of(view: View, draft: Draft) -> Any:
+    """The level that a message is written at: what its move says, its case's, or what it opens at."""
+    if draft.move is not None:
+        named = draft.move.to if draft.move.op == "raise" else draft.move.from_
+        return "routine" if named is UNSET else named
+    if draft.case is None:
+        return draft.level
+    return view.fold.case_level(draft.case) or "routine"
+
+
+def book_of(view: View) -> Book:
+    """The format book and the code book of the policy in force; ``Unverified`` BOOK if one is not here."""
+    policy = view.fold.policy(view.letter)
+    formats, codes = view.home.blob(policy.formats), view.home.blob(policy.codes)
+    if formats is None or codes is None:
+        raise Unverified("BOOK")
+    return Book.read(formats, codes)
+
+
+def with_signers(draft: Draft, kids: tuple[bytes, ...]) -> Draft:
+    """The same with these co-signers."""
+    return replace(draft, cosign=kids)
+
+
+def _previous(view: View, author: bytes) -> bytes:
+    own = [m for m in view.fold.messages() if isinstance(m.verdict.doc, Payload) and m.verdict.doc.from_ == author]
+    return max(own, key=lambda m: m.verdict.index).ph if own else ZERO
+
+
+def _set(value: Any) -> Any:
+    return UNSET if value is None else value

@@ -1,0 +1,320 @@
+"""Drafts that wait for signatures: made, read, signed, ended, released (docs/protocol.md 11.4).
+
+The side log of the own node holds them, sealed to the signers. A co-signer's desk opens the very bytes that are to be
+signed, checks them as any message, and shows them afresh. The last signer's desk joins the signatures and hands the
+message in: a person releases. A draft that is over can't be signed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Literal
+
+from msgspec import UNSET
+
+from channel.client.client import Client
+from channel.client.composing import Draft, compose
+from channel.protocol import people
+from channel.protocol.draft import Proposal, open_own, proposal_body, read_proposal, seal_own
+from channel.protocol.header import Payload
+from channel.protocol.people import DraftSign, SideNote, Withdraw
+from channel.protocol.record import Record, try_read
+from channel.protocol.verdicts import MessageView
+from keys.documents import Member
+from keys.envelope import Envelope, join, media_type, read_envelope, sign
+from keys.errors import Malformed, Refused, Unverified, WrongUse
+from keys.identity import PublicKey
+
+State = Literal["waiting", "released", "withdrawn", "rejected", "expired", "overtaken", "void"]
+REJECTED, WITHDRAWN = "rejected", "withdrawn"
+
+
+@dataclass(slots=True)
+class Waiting:
+    """One draft as this person's desk sees it. ``said`` is None where it is not sealed to this person."""
+
+    did: bytes
+    document: people.Draft
+    record: Record
+    author: Member
+    said: Proposal | None
+    signatures: dict[bytes, bytes] = field(default_factory=dict)
+    over: str = ""
+    """The word of the ``withdraw`` record that ended it."""
+    ended_by: str = ""
+    comments: list[tuple[str, str]] = field(default_factory=list)
+    """(seat, text) of the notes about it, as far as this person may read them."""
+
+    @property
+    def signers(self) -> tuple[bytes, ...]:
+        """Key ids of everyone who has to sign; the author first."""
+        if self.said is None:
+            return (self.document.from_,)
+        cosign = self.said.payload.cosign
+        return (self.document.from_, *(cosign if isinstance(cosign, tuple) else ()))
+
+    @property
+    def missing(self) -> tuple[bytes, ...]:
+        """Key ids of those who have not signed."""
+        return tuple(kid for kid in self.signers if kid not in self.signatures)
+
+
+async def propose(client: Client, draft: Draft) -> Waiting:
+    """Seal a message that needs more signers to them, with the author's own signature; nothing goes to the other side."""
+    own = client.view.fold.party(client.view.letter)
+    signers = (client.keys.sign.kid, *draft.cosign)
+    composed = compose(
+        client.view, client.keys.sign, client.keys.seal.public.suite, draft, client.clock.now(), client.random
+    )
+    check_signers(client, composed.sealed.payload)
+    seal_keys = {own.members[kid].kem[0]: own.keys[own.members[kid].kem[0]] for kid in signers if own.members[kid].kem}
+    document = people.Draft(
+        chan=client.view.chan,
+        from_=client.keys.sign.kid,
+        did=client.random(16),
+        to=tuple(sorted(seal_keys)),
+        suite=client.keys.seal.public.suite,
+        kc=bytes(32),
+        blob=bytes(32),
+        blen=0,
+        ts=client.clock.now(),
+    )
+    body = proposal_body(composed.sealed.payload_bytes, composed.sealed.blob, composed.cek, client.view.fold.cut)
+    document, blob = seal_own(document, body, seal_keys, client.view.charter.mode, client.random(32))
+    envelope = sign("draft", document, [client.keys.sign])
+    await client.wire.submit("draft", envelope.encode(), [blob])
+    waiting = await find(client, document.did.hex())
+    await _sign(client, waiting)
+    return await find(client, document.did.hex())
+
+
+def check_signers(client: Client, payload: Payload) -> None:
+    """``Refused`` SIGNATURES {need} where those named are not the ones that the policy asks for."""
+    members = client.view.fold.party(client.view.letter).members
+    kids = (payload.from_, *(payload.cosign if isinstance(payload.cosign, tuple) else ()))
+    slots = client.view.fold.slots(client.view.letter, payload)
+    if not fills(tuple(members[kid] for kid in kids if kid in members), slots):
+        raise Refused("SIGNERS_NEEDED", need=tuple(slots))
+
+
+def fills(signers: tuple[Member, ...], slots: tuple[tuple[str, ...], ...]) -> bool:
+    """Whether different persons can fill every slot, one each."""
+    if len({m.person for m in signers}) < len(signers):
+        return False
+    if not slots:
+        return True
+    return any(
+        (m.role in slots[0] or f"{m.role}@{m.seat}" in slots[0])
+        and fills(tuple(x for x in signers if x is not m), slots[1:])
+        for m in signers
+    )
+
+
+async def approve(client: Client, waiting: Waiting) -> MessageView | None:
+    """Sign a draft; the message as logged where this was the last signature, None where others are still missing."""
+    check_open(client, waiting)
+    if waiting.said is None or client.keys.sign.kid not in waiting.signers:
+        raise Refused("NOT_A_SIGNER", did=waiting.did)
+    _judge(client, waiting)
+    if client.keys.sign.kid not in waiting.signatures:
+        await _sign(client, waiting)
+        waiting = await find(client, waiting.did.hex())
+    elif waiting.missing:
+        raise Refused("SIGNED_BEFORE", did=waiting.did)
+    return None if waiting.missing else await _release(client, waiting)
+
+
+async def end(client: Client, waiting: Waiting, why: str, comment: str = "") -> None:
+    """Withdraw (its author) or reject (another signer) a draft; the comment is sealed to its signers."""
+    check_open(client, waiting)
+    if client.keys.sign.kid not in waiting.signers:
+        raise Refused("NOT_A_SIGNER", did=waiting.did)
+    if comment:
+        await note(client, comment, waiting)
+    document = Withdraw(chan=client.view.chan, from_=client.keys.sign.kid, did=waiting.did, why=why)
+    await client.wire.submit("withdraw", sign("withdraw", document, [client.keys.sign]).encode())
+
+
+async def note(client: Client, text: str, about: Waiting | None = None) -> None:
+    """A note in the own side log, sealed to the own side: to the signers of a draft, or to all who read messages."""
+    own = client.view.fold.party(client.view.letter)
+    to = about.document.to if about is not None else tuple(k for k in client.view.fold.recipients() if k in own.members)
+    document = SideNote(
+        chan=client.view.chan,
+        from_=client.keys.sign.kid,
+        to=to,
+        suite=client.keys.seal.public.suite,
+        kc=bytes(32),
+        blob=bytes(32),
+        blen=0,
+        ts=client.clock.now(),
+    )
+    body = {"text": text} | ({"did": about.did} if about is not None else {})
+    recipients = {kid: own.keys[kid] for kid in to}
+    document, blob = seal_own(document, body, recipients, client.view.charter.mode, client.random(32))
+    await client.wire.submit("note", sign("note", document, [client.keys.sign]).encode(), [blob])
+
+
+async def find(client: Client, ref: str) -> Waiting:
+    """The draft whose id begins with ``ref``; ``WrongUse`` NO_DRAFT, AMBIGUOUS.
+
+    "last" is the newest that waits for this person's signature, else the newest that this person may sign at all.
+    """
+    found = await drafts(client)
+    if ref == "last":
+        mine = [w for w in found if client.keys.sign.kid in w.signers and state(client, w) == "waiting"]
+        chosen = ([w for w in mine if client.keys.sign.kid in w.missing] or mine)[-1:]
+    else:
+        chosen = [w for w in found if len(ref) >= 4 and w.did.hex().startswith(ref.lower())]
+    if not chosen:
+        raise WrongUse("NO_DRAFT", ref=ref)
+    if len(chosen) > 1:
+        raise WrongUse("AMBIGUOUS", ref=ref, numbers=[w.did.hex()[:8] for w in chosen])
+    return chosen[0]
+
+
+async def drafts(client: Client) -> list[Waiting]:
+    """Every draft of the own side, oldest first; what is not signed as it should be is left out."""
+    found: dict[bytes, Waiting] = {}
+    for record in await _side(client):
+        try:
+            await _take(client, found, record, read_envelope(record.env))
+        except (Malformed, Unverified, Refused):
+            continue  # a record of the side log that its own node should not have taken: it does not count
+    return list(found.values())
+
+
+async def notes(client: Client) -> list[tuple[int, str, str]]:
+    """The notes that this person may read: (time in ms, seat, text)."""
+    found = []
+    for record in await _side(client):
+        if record.t == "note" and (read := await _note(client, read_envelope(record.env))) is not None:
+            found.append((record.ts, read[0], str(read[1].get("text", ""))))  # noqa: PERF401  it waits for the node
+    return found
+
+
+def state(client: Client, waiting: Waiting) -> State:
+    """What became of a draft."""
+    view, said = client.view, waiting.said
+    if said is not None and view.fold.find(_ph(said)) is not None:
+        return "released"
+    if waiting.over:
+        return "rejected" if waiting.over == REJECTED else "withdrawn"
+    if client.clock.now() > waiting.record.ts + view.fold.policy(view.letter).limits.draft_ttl * 1000:
+        return "expired"
+    if said is not None and said.payload.case is not UNSET and _overtaken(client, said):
+        return "overtaken"
+    if any(view.fold.current_signer(view.letter, kid) is None for kid in waiting.signers):
+        return "void"
+    return "waiting"
+
+
+def check_open(client: Client, waiting: Waiting) -> None:
+    """``Refused`` DRAFT_ENDED unless the draft still waits."""
+    if (now := state(client, waiting)) != "waiting":
+        raise Refused("DRAFT_ENDED", did=waiting.did, why=now)
+
+
+def _overtaken(client: Client, said: Proposal) -> bool:
+    """Whether a message of its case stands in a log at or after what its author had seen."""
+    newer = (m for m in client.messages() if m.verdict.index >= said.at["ab".index(m.verdict.letter)])
+    return any(m.case == said.payload.case for m in newer)
+
+
+def _judge(client: Client, waiting: Waiting) -> None:
+    """What the log would say of the whole message, before it is signed: recipients, level, references, signers."""
+    assert waiting.said is not None
+    payload = waiting.said.payload
+    first = client.view.fold.find(payload.refs[0]) if isinstance(payload.refs, tuple) else None
+    after = first.verdict.doc.fmt if first is not None and isinstance(first.verdict.doc, Payload) else ""
+    client.book().check(payload.fmt, waiting.said.opened.body, status=payload.status, to=payload.to, after=after)
+    if set(payload.to) - set(client.view.fold.recipients()):
+        raise Refused("KEM")
+    check_signers(client, payload)
+
+
+async def _sign(client: Client, waiting: Waiting) -> None:
+    assert waiting.said is not None
+    document = DraftSign(
+        chan=client.view.chan,
+        did=waiting.did,
+        ph=_ph(waiting.said),
+        kid=client.keys.sign.kid,
+        sig=client.keys.sign.sign(waiting.said.said),
+    )
+    await client.wire.submit("sign", client.wire.by_session("sign", document).encode())
+
+
+async def _release(client: Client, waiting: Waiting) -> MessageView:
+    assert waiting.said is not None
+    envelope = join(media_type("msg"), waiting.said.payload_bytes, waiting.signatures)
+    await client.submit("msg", envelope, (waiting.said.payload.blob,), (waiting.said.blob,))
+    return client.find(envelope.hash)
+
+
+async def _side(client: Client) -> list[Record]:
+    found: list[Record] = []
+    at = 0
+    while some := await client.wire.records("side", at, at + 256):
+        at += len(some)
+        read = (record for raw in some if (record := try_read(raw)) is not None)
+        found += [record for record in read if record.t in ("draft", "sign", "withdraw", "note")]
+    return found
+
+
+async def _take(client: Client, found: dict[bytes, Waiting], record: Record, envelope: Envelope) -> None:
+    members = client.view.fold.party(client.view.letter).members
+    if record.t == "draft":
+        document = envelope.read("draft", people.Draft)
+        author = members.get(document.from_)
+        if author is None or document.did in found or not _signed(client, envelope, document.from_):
+            return
+        found[document.did] = Waiting(document.did, document, record, author, await _opened(client, document))
+    elif record.t == "sign":
+        signature = envelope.read("sign", DraftSign)
+        waiting, key = found.get(signature.did), _key(client, signature.kid)
+        if waiting is None or waiting.said is None or key is None or signature.kid not in waiting.signers:
+            return
+        if signature.ph == _ph(waiting.said) and key.verify(key.mode, waiting.said.said, signature.sig):
+            waiting.signatures.setdefault(signature.kid, signature.sig)
+    elif record.t == "withdraw":
+        end_ = envelope.read("withdraw", Withdraw)
+        waiting = found.get(end_.did)
+        if waiting is not None and end_.from_ in waiting.signers and _signed(client, envelope, end_.from_):
+            waiting.over = waiting.over or end_.why or WITHDRAWN
+            waiting.ended_by = waiting.ended_by or members[end_.from_].seat
+    elif (read := await _note(client, envelope)) is not None:
+        about = found.get(bytes(read[1].get("did", b"")))
+        if about is not None:
+            about.comments.append((read[0], str(read[1].get("text", ""))))
+
+
+async def _opened(client: Client, document: people.Draft) -> Proposal | None:
+    if client.keys.seal.kid not in document.to:
+        return None
+    mode = client.view.charter.mode
+    body = open_own(document, await client.wire.blob(document.blob), client.keys.seal, mode)
+    return read_proposal(document, body, client.keys.seal, mode)
+
+
+async def _note(client: Client, envelope: Envelope) -> tuple[str, dict[str, Any]] | None:
+    document = envelope.read("note", SideNote)
+    member = client.view.fold.party(client.view.letter).members.get(document.from_)
+    if member is None or client.keys.seal.kid not in document.to or not _signed(client, envelope, document.from_):
+        return None
+    blob = await client.wire.blob(document.blob)
+    return member.seat, open_own(document, blob, client.keys.seal, client.view.charter.mode)
+
+
+def _signed(client: Client, envelope: Envelope, kid: bytes) -> bool:
+    key = _key(client, kid)
+    return key is not None and envelope.kids == (kid,) and bool(envelope.verified(key.mode, {kid: key}))
+
+
+def _key(client: Client, kid: bytes) -> PublicKey | None:
+    return client.view.fold.current_signer(client.view.letter, kid)
+
+
+def _ph(said: Proposal) -> bytes:
+    return sha256(said.payload_bytes).digest()
