@@ -22,6 +22,7 @@ import click
 from channel.cli.desk import node_url, unlock
 from channel.cli.group import Context, channel
 from channel.cli.homes import Side, make_homes
+from channel.cli.incident import Desk, Incident
 from channel.cli.present import Names, author
 from channel.cli.processes import Nodes
 from channel.cli.terminal import Terminal
@@ -38,10 +39,6 @@ from keys.errors import Problem, Refused
 from keys.words import words
 
 WAIT = 30.0
-LINES = {
-    "US": "An AI agent in a US test network acts outside its limits; it is being stopped. No effect outside seen.",
-    "CN": "收到，正在核实本方网络。",
-}
 
 
 @channel.command()
@@ -72,11 +69,12 @@ async def _demo(terminal: Terminal, place: Path, *, script: bool) -> None:
         await nodes.start([side.node for side in (*sides, *actual)])
         cn, us = [await stack.enter_async_context(_desk(side)) for side in sides]
         _show_words(terminal, us, cn)
-        case = await _exchange(terminal, us, cn)
+        incident = Incident(terminal, _seats(us, "en"), _seats(cn, "zh"))
+        case = await incident.play()
         await _changed_byte(terminal, us, place)
         await _crossing(terminal, us, case, actual[1])
         if not script:
-            await _type_lines(terminal, us, cn, case)
+            await _type_lines(terminal, us, cn)
 
 
 @asynccontextmanager
@@ -119,29 +117,9 @@ def _show_words(terminal: Terminal, us: Client, cn: Client) -> None:
     terminal.columns("US", "CN")
 
 
-async def _exchange(terminal: Terminal, us: Client, cn: Client) -> MessageView:
-    """One message of US: logged, delivered, read by CN; then one of CN in the same case."""
-    sent = await us.send(_opening(us))
-    _row(terminal, us, sent, "logged")
-    sent = await us.wait(sent.ph, "delivered", WAIT)
-    _row(terminal, us, sent, "delivered")
-    await _seen(cn, sent.ph)
-    got = cn.find(sent.ph)
-    terminal.row("CN", _said(terminal, cn, got))
-    await cn.ack(got, "read")
-    _row(terminal, us, await us.wait(sent.ph, "read", WAIT), "read")
-    reply = await cn.send(Draft(fmt="F04", body={"line": LINES["CN"]}, lang="zh", case=sent.ph, refs=(sent.ph,)))
-    _row(terminal, cn, await cn.wait(reply.ph, "delivered", WAIT), "delivered")
-    await _seen(us, reply.ph)
-    terminal.row("US", _said(terminal, us, us.find(reply.ph)))
-    await us.ack(us.find(reply.ph), "read")
-    _row(terminal, cn, await cn.wait(reply.ph, "read", WAIT), "read")
-    return sent
-
-
-def _opening(us: Client) -> Draft:
-    body = {"category": "UNX", "origin": "UNK", "intent": ["UNK"], "since": us.clock.now(), "control": "K9"}
-    return Draft(fmt="F03", body={**body, "line": LINES["US"]}, lang="en")
+def _seats(client: Client, lang: str) -> Desk:
+    """The desk with the keys of all its seats, which a trial home keeps under one passphrase."""
+    return Desk(client, {seat: unlock(client.home, seat, None) for seat in client.home.seats()}, lang)
 
 
 async def _seen(client: Client, ph: bytes) -> None:
@@ -194,21 +172,29 @@ async def _crossing(terminal: Terminal, us: Client, case: MessageView, actual: S
     raise Problem("INTERNAL")
 
 
-async def _type_lines(terminal: Terminal, us: Client, cn: Client, case: MessageView) -> None:
-    """Lines typed at US are seen at CN until the input ends."""
+async def _type_lines(terminal: Terminal, us: Client, cn: Client) -> None:
+    """Lines typed at US are seen at CN until the input ends: the first opens a case, the others continue it."""
+    await us.switch(unlock(us.home, "expert-1", None))
     terminal.say("demo.type")
+    case: MessageView | None = None
     async for line in _typed():
         if not line.strip():
             continue
         try:
-            sent = await us.send(
-                Draft(fmt="F04", body={"line": line.strip()}, lang="en", case=case.ph, refs=(case.ph,))
-            )
+            sent = await us.send(_typed_draft(us, line.strip(), case))
+            case = case or sent
             _row(terminal, us, await us.wait(sent.ph, "delivered", WAIT), "delivered")
             await _seen(cn, sent.ph)
             terminal.row("CN", _said(terminal, cn, cn.find(sent.ph)))
         except Problem as e:
             terminal.problem(e)
+
+
+def _typed_draft(us: Client, line: str, case: MessageView | None) -> Draft:
+    if case is not None:
+        return Draft(fmt="F04", body={"line": line}, lang="en", case=case.ph, refs=(case.ph,))
+    body = {"category": "UNX", "origin": "UNK", "intent": ["UNK"], "since": us.clock.now(), "control": "K9"}
+    return Draft(fmt="F03", body={**body, "line": line}, lang="en")
 
 
 async def _typed() -> AsyncIterator[str]:

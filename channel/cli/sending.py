@@ -18,6 +18,7 @@ from channel.cli.times import seconds
 from channel.client import drafts
 from channel.client.client import Client
 from channel.client.composing import Draft, header_of
+from channel.i18n import Texts
 from channel.protocol.verdicts import MessageView
 from keys.errors import NotDelivered, Refused, WrongUse
 
@@ -112,7 +113,7 @@ async def hand_in(ctx: Context, client: Client, draft: Draft, options: dict[str,
     header = header_of(client.view, client.keys.sign.kid, client.keys.seal.public.suite, draft, 0, bytes(16))
     slots = client.view.fold.slots(client.view.letter, header)
     if len(slots) > 1:
-        raise Refused("SIGNERS_NEEDED", need=need(ctx, slots))
+        raise Refused("SIGNERS_NEEDED", need=need(ctx.terminal.texts, slots))
     sent = await client.send(draft)
     return await tell_sent(ctx, client, sent, options["wait"], within)
 
@@ -132,13 +133,12 @@ def worded(ctx: Context, problem: Refused) -> Refused:
     if problem.code != "SIGNERS_NEEDED":
         return problem
     slots: Any = problem.values["need"]
-    return Refused("SIGNERS_NEEDED", need=need(ctx, slots))
+    return Refused("SIGNERS_NEEDED", need=need(ctx.terminal.texts, slots))
 
 
-def need(ctx: Context, slots: tuple[tuple[str, ...], ...]) -> str:
+def need(texts: Texts, slots: tuple[tuple[str, ...], ...]) -> str:
     """Who has to sign, in words: one role or several to choose from, for each signature."""
-    say = ctx.terminal.texts.say
-    zh = ctx.terminal.lang == "zh"
+    say, zh = texts.say, texts.lang == "zh"
 
     def one(slot: tuple[str, ...]) -> str:
         roles = [role.partition("@") for role in slot]

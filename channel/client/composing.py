@@ -6,7 +6,7 @@ Nothing leaves the desk here. What the rules refuse is refused before anything i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec import UNSET
@@ -125,11 +125,6 @@ def book_of(view: View) -> Book:
     if formats is None or codes is None:
         raise Unverified("BOOK")
     return Book.read(formats, codes)
-
-
-def with_signers(draft: Draft, kids: tuple[bytes, ...]) -> Draft:
-    """The same with these co-signers."""
-    return replace(draft, cosign=kids)
 
 
 def _previous(view: View, author: bytes) -> bytes:

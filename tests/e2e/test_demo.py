@@ -17,12 +17,36 @@ TOP = Path(__file__).parents[2]
 DEMO = [sys.executable, "-c", "from channel.cli.main import run; run()", "demo"]
 
 
+US, CN = 0, 1
+ROWS = [  # what each column shows, in its own language
+    (US, "signed by Duty Officer"),
+    (US, "US-YYYY-000001 F13 Coded Message · delivered (stored by both nodes)"),
+    (CN, "我方管辖范围内的一个人工智能系统可能正在贵方管辖的网络内活动"),
+    (CN, "US-YYYY-000001 已收阅 (值班员)"),
+    (US, "Receipt and Read-back"),
+    (CN, "F02 收悉与复述核对 · 一致"),
+    (US, "one signature is not enough (SIGS); needed: designated expert + (designated expert or duty officer"),
+    (US, "received; not engaging at this time"),
+    (US, "level now: △ Expert consultation ▮▮▮▯▯▯"),
+    (US, "level now: ▲ Urgent consultation ▮▮▮▮▯▯"),
+    (CN, "当前级别：▲ 紧急磋商 ▮▮▮▮▯▯"),
+    (US, "level now: closed"),
+    (CN, "当前级别：已办结"),
+]
+
+
+def columns(text):
+    """The two columns of the demo, each as one text."""
+    halves = [line.split("│") for line in text.splitlines() if line.count("│") == 1]
+    return ["\n".join(pair[side] for pair in halves) for side in (US, CN)]
+
+
 def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(TOP), "CHANNEL_LANG": "en", "COLUMNS": "160"}
 
 
-def test_the_script_plays_one_exchange_and_ends_by_itself(tmp_path):
-    """Same words from both sides, delivered and read both ways, a changed byte named, a crossing of modes refused."""
+def test_the_script_plays_a_whole_incident_and_ends_by_itself(tmp_path):
+    """Same words on both sides, every step to the closing, a changed byte named, a crossing of modes refused."""
     done = subprocess.run(
         [*DEMO, "--script", "--dir", str(tmp_path / "d")],
         env=environment(), capture_output=True, text=True, timeout=90, check=False, stdin=subprocess.DEVNULL,
@@ -32,8 +56,12 @@ def test_the_script_plays_one_exchange_and_ends_by_itself(tmp_path):
     assert said["US"] == said["CN"]
     english, chinese = said["US"].split(" / ")
     assert len(english.split()) == len(chinese.split()) == 8
-    for row in ("US-2026-000001 delivered", "US-2026-000001 received and read", "CN-2026-000001 received and read"):
-        assert row.replace("2026", str(time.gmtime().tm_year)) in done.stdout
+    steps = [int(n) for n in re.findall(r"^── (\d+)\. ", done.stdout, re.MULTILINE)]
+    assert steps == list(range(1, 12))
+    both = [" ".join(side.split()) for side in columns(done.stdout)]
+    year = time.gmtime().tm_year
+    for side, row in ROWS:
+        assert row.replace("YYYY", str(year)) in both[side], row
     assert re.search(r"One byte changed .* ends with [35] and names \w+, byte \d+", done.stdout)
     assert "refused with MODE" in done.stdout
     assert str(tmp_path / "d") in done.stdout.splitlines()[-1]
