@@ -67,9 +67,9 @@ async def _demo(terminal: Terminal, place: Path, *, script: bool) -> None:
         _, actual = make_homes(place / "actual", 1, now, os.urandom, free_ports())
         nodes = await stack.enter_async_context(Nodes())
         await nodes.start([side.node for side in (*sides, *actual)])
-        cn, us = [await stack.enter_async_context(_desk(side)) for side in sides]
+        cn, us = [await stack.enter_async_context(at_desk(side)) for side in sides]
         _show_words(terminal, us, cn)
-        incident = Incident(terminal, _seats(us, "en"), _seats(cn, "zh"))
+        incident = Incident(terminal, with_seats(us, "en"), with_seats(cn, "zh"))
         case = await incident.play()
         await _changed_byte(terminal, us, place)
         await _crossing(terminal, us, case, actual[1])
@@ -78,7 +78,8 @@ async def _demo(terminal: Terminal, place: Path, *, script: bool) -> None:
 
 
 @asynccontextmanager
-async def _desk(side: Side) -> AsyncIterator[Client]:
+async def at_desk(side: Side) -> AsyncIterator[Client]:
+    """The first expert at a side's desk, once its channel is open."""
     home = DeskHome(side.desk)
     try:
         keys = unlock(home, "expert-1", None)
@@ -117,7 +118,7 @@ def _show_words(terminal: Terminal, us: Client, cn: Client) -> None:
     terminal.columns("US", "CN")
 
 
-def _seats(client: Client, lang: str) -> Desk:
+def with_seats(client: Client, lang: str) -> Desk:
     """The desk with the keys of all its seats, which a trial home keeps under one passphrase."""
     return Desk(client, {seat: unlock(client.home, seat, None) for seat in client.home.seats()}, lang)
 
@@ -163,7 +164,7 @@ async def _crossing(terminal: Terminal, us: Client, case: MessageView, actual: S
     blob = us.home.blob(case.verdict.record.blobs[0]) if case.verdict.record else None
     if envelope is None or blob is None:
         raise Problem("INTERNAL")
-    async with _desk(actual) as client:
+    async with at_desk(actual) as client:
         try:
             await client.wire.submit("msg", envelope.encode(), [blob, us.keys.sign.public.encode()])
         except Refused as e:

@@ -80,7 +80,7 @@ class Incident:
         asked = await self._say(cn, self._in_case("F06", "zh", ASKED | {"reply_until": now + 60 * MINUTE}))
         await self._say(us, self._in_case("F07", "en", ANSWERED, (asked.ph,)))
         self._head("raise")
-        raising = self._move(us, case, "raise", "serious", {"reason": ["SPR"], "text": "Second network affected."})
+        raising = self._move(us, case, "raise", "serious", SPREAD)
         await self._refused(us, raising)
         serious = await self._say(us, raising, "official")
         await self._ack(cn, serious, "informed", "official")
@@ -176,7 +176,7 @@ class Incident:
         """A lowering and a raise that cross: the lowering is agreed, and the raise still stands."""
         us, cn = self._us, self._cn
         lowering = self._move(cn, case, "lower", "", {"reason": ["QUI"]})
-        raising = self._move(us, case, "raise", "serious", {"reason": ["FAC"], "text": "One copy is active again."})
+        raising = self._move(us, case, "raise", "serious", AGAIN)
         await self._say(cn, lowering)
         await self._say(us, raising, "duty")
         await us.client.sync()
@@ -247,7 +247,7 @@ FIRST = {
     "origin": "OWN",
     "intent": ["UNA", "NHI"],
     "control": "K1",
-    "line": "An agent of a US test network left its limits and may reach networks under your jurisdiction.",
+    "line": "An agent of a US test network left its limits and may reach networks of yours.",
     "severity": "S3",
     "urgency": "U2",
     "certainty": "C2",
@@ -266,6 +266,8 @@ ANSWERED = {
     "text": "It reads only, as far as we know now. The rest follows.",
     "support": "2",
 }
+SPREAD = {"reason": ["SPR"], "text": "A second network of ours is affected."}
+AGAIN = {"reason": ["FAC"], "text": "One copy is active again."}
 HELP = {"kind": "ASK", "actions": ["BLK", "PRE"], "text": "Addresses follow in F10.", "limits": "No probing in return."}
 HELPED = {
     "kind": "ANS",

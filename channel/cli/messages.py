@@ -10,7 +10,18 @@ import click
 
 from channel.cli.desk import desk
 from channel.cli.group import Context, channel
-from channel.cli.present import Names, as_item, author, earlier, find, header_view, payload_of, status, translations
+from channel.cli.present import (
+    Names,
+    as_item,
+    author,
+    corrections,
+    earlier,
+    find,
+    header_view,
+    payload_of,
+    status,
+    translations,
+)
 from channel.cli.rendering import find_record, show_record
 from channel.client.client import Client, Ill
 from keys.errors import Refused
@@ -64,6 +75,8 @@ async def _show(ctx: Context, ref: str) -> None:
         book, lang = client.book(), ctx.terminal.lang
         view = header_view(client, message, ctx.terminal.texts, fault)
         ctx.terminal.lines(book.render(payload_of(message).fmt, view, body, lang, before=earlier(client, message)))
+        for line in corrections(client, message, ctx.terminal.texts):
+            ctx.terminal.line(line)
         for line in translations(client, message, ctx.terminal.texts):
             ctx.terminal.line(line)
         ctx.terminal.item(as_item(client, message))

@@ -162,6 +162,17 @@ def earlier(client: Client, message: MessageView) -> dict[str, Any]:
     return before
 
 
+def corrections(client: Client, message: MessageView, texts: Texts) -> list[str]:
+    """The corrections of a message, each by its number and what it is; the message itself stays as it was."""
+    lines = []
+    for m in client.messages():
+        payload = payload_of(m)
+        if payload.fmt == "F14" and isinstance(payload.refs, tuple) and message.ph in payload.refs:
+            word = texts.say(f"code.correction.{payload.cor}") if payload.cor is not UNSET else "-"
+            lines.append(texts.say("show.corrected", number=m.verdict.number, cor=word))
+    return lines
+
+
 def translations(client: Client, message: MessageView, texts: Texts) -> list[str]:
     """The marked additions to a message: who translated what, and that the original alone is authentic."""
     lines: list[str] = []

@@ -159,12 +159,12 @@ async def note(client: Client, text: str, about: Waiting | None = None) -> None:
 async def find(client: Client, ref: str) -> Waiting:
     """The draft whose id begins with ``ref``; ``WrongUse`` NO_DRAFT, AMBIGUOUS.
 
-    "last" is the newest that waits for this person's signature, else the newest that this person may sign at all.
+    "last" is the newest that waits for this person's signature, else the newest that names this person as a signer.
     """
     found = await drafts(client)
     if ref == "last":
-        mine = [w for w in found if client.keys.sign.kid in w.signers and state(client, w) == "waiting"]
-        chosen = ([w for w in mine if client.keys.sign.kid in w.missing] or mine)[-1:]
+        mine = [w for w in found if client.keys.sign.kid in w.signers]
+        chosen = ([w for w in mine if client.keys.sign.kid in w.missing and state(client, w) == "waiting"] or mine)[-1:]
     else:
         chosen = [w for w in found if len(ref) >= 4 and w.did.hex().startswith(ref.lower())]
     if not chosen:

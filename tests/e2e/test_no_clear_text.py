@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from channel.cli.demo import LINES
+from channel.cli import incident
+from channel.cli.demo import at_desk, with_seats
+from channel.cli.terminal import Terminal
+from channel.client import drafts
+from channel.client.composing import Draft
 from channel.node.app import serving
 from tests.faults.bad_line import BadLine
 from tests.faults.notebook import NoteBook
@@ -19,6 +23,22 @@ from tests.node.conftest import Pair
 from tests.node.parties import CLOCK, Parties
 
 TOP = Path(__file__).parents[2]
+COMMENT, NOTE, NEVER = "too early, ask again at noon", "a note for the own side 本方的记录", "a draft that nobody sends"
+
+
+def texts_of(value):
+    """Every free text of a body, however deep."""
+    if isinstance(value, str):
+        return [value] if len(value) > 9 else []
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else []
+    return [text for each in inner for text in texts_of(each)]
+
+
+SAID = texts_of([
+    incident.FIRST, incident.READBACK, incident.ASKED, incident.ANSWERED, incident.HELP, incident.HELPED,
+    incident.ASKED_BACK, incident.FINAL, incident.SPREAD, incident.AGAIN,
+])  # fmt: skip
+"""Names of cases, read-backs, drafts, requests and answers of the incident that the demo plays."""
 
 
 def forms(text: str | bytes) -> set[bytes]:
@@ -55,14 +75,15 @@ def test_bodies_are_nowhere_in_clear_at_the_nodes(tmp_path):
         held = b"".join(raw for path, raw in files.items() if path.is_relative_to(folder / "exercise" / side))
         assert b"F03" in held
         assert b"attention" in held
-    for text in LINES.values():
+    assert len(SAID) > 12
+    for text in SAID:
         words = [text, text[:24], text[-24:]]
         found = [path for path, raw in files.items() for w in words for form in forms(w) if form in raw]
         assert found == []
 
 
 async def test_bodies_are_nowhere_in_clear_between_the_nodes(tmp_path, need):
-    """Messages both ways, acknowledged: their words are in no store, no home, no telemetry, and not in the link's bytes."""
+    """A whole incident, drafts, comments and notes: their words are in no store, no home, no telemetry, and not in the link's bytes."""
     need("embedded-valkey")
     parties, logs = Parties(tmp_path / "trial"), [io.StringIO(), io.StringIO()]
     words = {code: [f"harmless marker {i} of {code} 无害的标记{i}" for i in range(3)] for code in ("CN", "US")}
@@ -83,6 +104,17 @@ async def test_bodies_are_nowhere_in_clear_between_the_nodes(tmp_path, need):
                     await other.wire.submit("ack", other.ack(view.verdict.doc.mid, ph))
                     await pair.until(lambda ph=ph: all(s.fold.find(ph).acks for s in (pair.a, pair.b)))
                     hashes.append(ph)
+        async with at_desk(parties.sides[0]) as cn_desk, at_desk(parties.sides[1]) as us_desk:
+            us_side, cn_side = with_seats(us_desk, "en"), with_seats(cn_desk, "zh")
+            terminal = Terminal("en", as_json=True)
+            case = await incident.Incident(terminal, us_side, cn_side).play()
+            await us_side.sit("expert-1")
+            asked = Draft(fmt="F04", body={"line": NEVER}, lang="en", case=case.ph, cosign=(us_side.kid("duty"),))
+            waiting = await drafts.propose(us_desk, asked)
+            await us_side.sit("duty")
+            await drafts.end(us_desk, await drafts.find(us_desk, waiting.did.hex()), drafts.REJECTED, COMMENT)
+            await drafts.note(us_desk, NOTE)
+            assert [text for _, _, text in await drafts.notes(us_desk)] == [COMMENT, NOTE]
         places = {"link": b"".join(line.bytes)}
         for station in (pair.a, pair.b):
             code = station.own_party.code
@@ -94,7 +126,7 @@ async def test_bodies_are_nowhere_in_clear_between_the_nodes(tmp_path, need):
         places[f"home of {code}"] = b"".join(path.read_bytes() for path in files)
     assert {name for name, raw in places.items() if not raw} == set()
     for name, raw in places.items():
-        for texts in words.values():
+        for texts in (*words.values(), SAID, [COMMENT, NOTE, NEVER]):
             assert [text for text in texts for form in forms(text[:30]) | forms(text[-30:]) if form in raw] == [], name
         if name.startswith(("link", "store", "home")):  # what may be seen there is found by the same search
             assert all(any(form in raw for form in forms(ph)) for ph in hashes), name

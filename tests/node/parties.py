@@ -45,6 +45,7 @@ class Parties:
         self.trial, sides = make_homes(folder, mode, CLOCK.now(), os.urandom, self.ports, limits)
         self.mode = mode
         self.chan = self.trial.founding.chan
+        self.sides = sides
         self.nodes = {side.code: side.node for side in sides}
         self.keys = {party.code: {m.seat: m for m in party.members} for party in self.trial.parties}
 
