@@ -14,32 +14,57 @@ import click
 
 from channel.cli.desk import desk
 from channel.cli.group import Context, channel
-from channel.cli.present import named, speaker
+from channel.cli.present import find, named, speaker
 from channel.client.export import export as export_archive
+from channel.client.reveals import PAP, TLP, Shown, reveal, strictest
 from channel.i18n import Texts
 from channel.protocol.audit import AuditedMessage, Failure, Report, audit
 from channel.protocol.founding import read_founding
 from channel.protocol.note import parse
+from channel.protocol.reveal import Revealed
 from keys.errors import Unverified, WrongUse
 from keys.keyring import write_file
 from keys.plain import plain, utc
 from keys.words import matches, words
 
 
-@channel.command()
+@channel.command(short_help="Write an archive / 导出归档文件")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="FILE.dcx")
+@click.option("--reveal", "revealed", multiple=True, metavar="REF[:FIELD,…]",
+              help="Show this message, or these fields of it, to readers of the file / 披露的电文或字段")  # fmt: skip
+@click.option("--why", type=click.Choice(["dispute", "law", "public", "report", "review"]), default="review",
+              show_default=True, help="Why it is shown / 披露原因")  # fmt: skip
+@click.option("--limit", type=click.Choice(TLP), default="AMBER", show_default=True,
+              help="How widely the file will be shared / 归档文件的传播范围")  # fmt: skip
 @click.pass_obj
-def export(ctx: Context, out: Path) -> None:
-    """Write everything both sides have anchored to an archive / 导出归档文件."""
-    data = asyncio.run(_export(ctx))
+def export(ctx: Context, out: Path, revealed: tuple[str, ...], why: Any, limit: str) -> None:
+    """Write everything both sides have anchored to an archive. Bodies stay sealed, but for what --reveal shows.
+
+    A message is shown no more widely than its own sharing limit.
+    导出双方均已锚定的全部记录；除 --reveal 所列外，正文仍为密文；披露不超出电文自身的传播范围。
+    """
+    data, shown = asyncio.run(_export(ctx, revealed, why, limit))
     write_file(out, data, 0o600, over=False)
     ctx.terminal.say("cli.exported", path=out, size=len(data))
-    ctx.terminal.item({"path": str(out), "size": len(data)})
+    if shown:
+        pap = strictest(PAP, [each.pap for each in shown])
+        numbers = ("、" if ctx.terminal.lang == "zh" else ", ").join(each.number for each in shown)
+        ctx.terminal.say("cli.exported_shown", numbers=numbers, tlp=limit, pap=pap)
+    item: dict[str, Any] = {"path": str(out), "size": len(data)}
+    limits = [{"number": each.number, "tlp": each.tlp, "pap": each.pap} for each in shown]
+    ctx.terminal.item(item | ({"limit": limit, "revealed": limits} if shown else {}))
 
 
-async def _export(ctx: Context) -> bytes:
+async def _export(ctx: Context, revealed: tuple[str, ...], why: Any, limit: str) -> tuple[bytes, list[Shown]]:
     async with desk(ctx) as client:
-        return await export_archive(client)
+        asked: dict[bytes, set[str] | None] = {}
+        for given in revealed:
+            ref, _, fields = given.partition(":")
+            message, names = find(client, ref), {name.strip() for name in fields.split(",") if name.strip()}
+            before = asked.get(message.ph, set())
+            asked[message.ph] = None if before is None or not names else before | names
+        shown = [reveal(client, client.find(ph), names or (), why, limit) for ph, names in asked.items()]
+        return await export_archive(client, [each.body for each in shown]), shown
 
 
 @channel.command()
@@ -99,9 +124,8 @@ def _tell(ctx: Context, report: Report) -> None:
             say("cli.attested", log=log)
         for message in report.messages:
             _tell_message(ctx, report, message)
-        for each in report.reveals:
-            fields = plain("; ".join(f"{name}: {value}" for name, value in each.body.items())).replace("\n", " ")
-            say("cli.revealed", number=each.number, by=each.by, why=each.why, hidden=each.hidden, fields=fields)
+        for shown in report.reveals:
+            _tell_reveal(ctx, shown)
         for kind in report.evidence:
             say("cli.evidence", kind=kind)
         for record in report.claimed:
@@ -130,6 +154,15 @@ def _tell_message(ctx: Context, report: Report, message: AuditedMessage) -> None
     ]
     people += [texts.say(f"cli.confirm_{message.confirm.replace(' ', '_')}")] if message.confirm else []
     ctx.terminal.block(f"  {message.number}  ", plain(("；" if texts.lang == "zh" else "; ").join(people)))
+
+
+def _tell_reveal(ctx: Context, shown: Revealed) -> None:
+    """What is shown of a sealed message, by whom and why, and how far it may be shared and acted on."""
+    fields = plain("; ".join(f"{name}: {value}" for name, value in shown.body.items())).replace("\n", " ")
+    say, names = ctx.terminal.say, {"number": shown.number, "by": shown.by, "why": shown.why}
+    say("cli.revealed", **names, hidden=shown.hidden, fields=fields)
+    if shown.tlp or shown.pap:
+        say("cli.revealed_limits", number=shown.number, tlp=shown.tlp or "-", pap=shown.pap or "-")
 
 
 def _tell_failure(ctx: Context, f: Failure) -> None:

@@ -81,6 +81,7 @@ def compose(
 def header_of(view: View, author: bytes, suite: int, draft: Draft, now: int, mid: bytes) -> Header:
     """The header of a draft, as of what this desk has seen."""
     level = level_of(view, draft)
+    limits = book_of(view).defaults(draft.fmt)
     return Header(
         chan=view.chan,
         from_=author,
@@ -101,8 +102,8 @@ def header_of(view: View, author: bytes, suite: int, draft: Draft, now: int, mid
         move=UNSET if draft.move is None else draft.move,
         ans=_set(draft.ans),
         cor=_set(draft.cor),
-        tlp=_set(draft.tlp),
-        pap=_set(draft.pap),
+        tlp=_set(draft.tlp or limits["tlp"]),
+        pap=_set(draft.pap or limits["pap"]),
         ack_by=_set(draft.ack_by),
         reply_by=_set(draft.reply_by),
     )

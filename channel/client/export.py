@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from typing import Any
 
 from channel.client.client import Client
 from channel.client.view import LETTERS, blobs_named
@@ -12,8 +14,11 @@ from channel.protocol.record import try_read
 from keys.errors import Unavailable, Unverified
 
 
-async def export(client: Client) -> bytes:
-    """The archive's bytes, after the nodes were asked for anchors over what they hold now."""
+async def export(client: Client, reveals: Iterable[Mapping[str, Any]] = ()) -> bytes:
+    """The archive's bytes, after the nodes were asked for anchors over what they hold now.
+
+    ``reveals``: what it shows of sealed messages, as ``channel.client.reveals`` makes them.
+    """
     await client.wire.anchor()
     await client.sync()
     a, b = _cut(client)
@@ -27,9 +32,8 @@ async def export(client: Client) -> bytes:
             raise Unverified("BLOB_HASH", hash=hash_)
         blobs.append(blob)
     head = Head(form="full", chan=client.view.chan, cut=((0, a.size, a.root), (0, b.size, b.root)))
-    return write(
-        head, [LogPart(x, 0, records[x], note.encode()) for x, note in zip(LETTERS, (a, b), strict=True)], blobs
-    )
+    logs = [LogPart(x, 0, records[x], note.encode()) for x, note in zip(LETTERS, (a, b), strict=True)]
+    return write(head, logs, blobs, reveals=[dict(each) for each in reveals])
 
 
 def _cut(client: Client) -> tuple[Note, Note]:

@@ -58,7 +58,10 @@ class Redacted(_Reveal, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Revealed:
-    """What a reveal proved. ``hidden``: how many fields of the body it does not show."""
+    """What a reveal proved. ``hidden``: how many fields of the body it does not show.
+
+    ``tlp``, ``pap``: the limits that the message's header names; "" where its format's hold.
+    """
 
     number: str
     party: str
@@ -68,6 +71,8 @@ class Revealed:
     hidden: int
     why: str
     by: str
+    tlp: str
+    pap: str
 
 
 def full(payload: Payload, party: str, cek: bytes, *, why: WhyCode, by: str) -> dict[str, Any]:
@@ -105,19 +110,20 @@ def check_reveal(reveal: Full | Redacted, payload: Payload, blob: bytes, number:
             opened = open_with_cek(payload, blob, reveal.cek)
         except Unverified as e:
             raise Unverified("REVEAL", why=str(e.values.get("why", e.code))) from e
-        return _revealed(reveal, number, opened.body, 0)
+        return _revealed(reveal, payload, number, opened.body, 0)
     if digest_of(reveal.digests) != payload.bd:
         raise Unverified("REVEAL", why="BD")
     for each in reveal.fields:
         if field_digest(each.name, each.value, each.salt) not in reveal.digests:
             raise Unverified("REVEAL", why="FIELD")
     body = {each.name: each.value for each in reveal.fields}
-    return _revealed(reveal, number, body, len(reveal.digests) - len(body))
+    return _revealed(reveal, payload, number, body, len(reveal.digests) - len(body))
 
 
-def _revealed(reveal: Full | Redacted, number: str, body: Mapping[str, Any], hidden: int) -> Revealed:
+def _revealed(reveal: Full | Redacted, payload: Payload, number: str, body: Mapping[str, Any], hidden: int) -> Revealed:
+    tlp, pap = (limit if isinstance(limit, str) else "" for limit in (payload.tlp, payload.pap))
     whole = isinstance(reveal, Full)
-    return Revealed(number, reveal.party, reveal.mid, whole, body, hidden, reveal.why, reveal.by)
+    return Revealed(number, reveal.party, reveal.mid, whole, body, hidden, reveal.why, reveal.by, tlp, pap)
 
 
 def _plain(reveal: Full | Redacted) -> dict[str, Any]:

@@ -209,9 +209,9 @@ def test_a_record_is_65535_bytes_at_most() -> None:
 def test_what_fits_no_bucket_is_refused() -> None:
     """A sealed body never grows beyond the biggest bucket."""
     with pytest.raises(Refused) as caught:
-        message._padded(bytes(message.BUCKETS[-1] - 3))
+        message.padded(bytes(message.BUCKETS[-1] - 3))
     assert caught.value.code == "BODY_SIZE"
-    assert len(message._padded(bytes(message.BUCKETS[-1] - 4))) == message.BUCKETS[-1]
+    assert len(message.padded(bytes(message.BUCKETS[-1] - 4))) == message.BUCKETS[-1]
 
 
 def test_remembered_signatures_stay_few(monkeypatch: pytest.MonkeyPatch) -> None:
