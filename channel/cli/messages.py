@@ -21,9 +21,11 @@ from channel.cli.present import (
     payload_of,
     status,
     translations,
+    why_invalid,
 )
 from channel.cli.rendering import find_record, show_record
 from channel.client.client import Client, Ill
+from channel.i18n import Texts
 from keys.errors import Refused
 from keys.plain import plain, utc
 
@@ -34,7 +36,7 @@ MAIN = ("line", "outcome", "observed", "about", "readback", "text", "text_en", "
 @channel.command()
 @click.pass_obj
 def inbox(ctx: Context) -> None:
-    """List the messages of both sides, newest last / 收件箱."""
+    """List the messages of both sides, newest last / 列出双方电文，最新的在最后."""
     asyncio.run(_inbox(ctx))
 
 
@@ -48,8 +50,7 @@ async def _inbox(ctx: Context) -> None:
             who = names.speaker(message.verdict.letter, author(message))
             terminal.block(f"{item['number']}  {item['format']}  {utc(item['ts'])}  ", who)
             terminal.block("    ", status(client, message, terminal.texts))
-            body = item["body"]
-            terminal.block("    ", _gist(client, body, terminal.lang) if body else terminal.texts.say("cli.sealed"))
+            terminal.block("    ", _told(client, item, terminal.texts))
         if not messages:
             terminal.say("show.empty")
 
@@ -82,6 +83,17 @@ async def _show(ctx: Context, ref: str) -> None:
         ctx.terminal.item(as_item(client, message))
         if fault is not None:
             raise Refused("INVALID", number=message.verdict.number, **fault.values)
+
+
+def _told(client: Client, item: Mapping[str, Any], texts: Texts) -> str:
+    """What a listed message says on one line; of one that is not valid, what is wrong with it and nothing else."""
+    if "invalid" in item:
+        fault = item["invalid"]
+        return texts.say("code.header.invalid", field=plain(fault["field"]), why=why_invalid(texts, fault["why"]))
+    if item["body"] is None:
+        return texts.say("cli.sealed")
+    by_header = (texts.say(f"code.{name}.{item[name]}") for name in ("move", "answer", "correction") if item[name])
+    return _gist(client, item["body"], texts.lang) or next(by_header, "-")
 
 
 def _gist(client: Client, body: Mapping[str, Any], lang: str) -> str:

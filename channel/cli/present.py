@@ -83,7 +83,7 @@ def header_view(client: Client, message: MessageView, texts: Texts, fault: Refus
     payload = payload_of(message)
     signer, letter = author(message), message.verdict.letter
     due = {name: _after(message.receipt_time, at) for name, at in message.deadlines.items()}
-    said = None if fault is None else (str(fault.values["field"]), _why(texts, str(fault.values["why"])))
+    said = None if fault is None else (str(fault.values["field"]), why_invalid(texts, str(fault.values["why"])))
     return replace(
         payload_view(client, payload, signer, letter, message.verdict.number, texts),
         ack_by=due.get("read") or _set(payload.ack_by),
@@ -284,7 +284,8 @@ def _listed(value: Any) -> tuple[bytes, ...]:
     return () if value is UNSET else tuple(value)
 
 
-def _why(texts: Texts, word: str) -> str:
+def why_invalid(texts: Texts, word: str) -> str:
+    """Why a field of a body does not fit, in words."""
     return texts.say(f"why.{word}") if f"why.{word}" in texts else word
 
 
