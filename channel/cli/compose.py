@@ -12,7 +12,7 @@ from channel.cli.desk import desk
 from channel.cli.entering import read_body, sayable
 from channel.cli.group import Context, channel
 from channel.cli.present import find, payload_of
-from channel.cli.sending import case_of, cosigners, find_case, hand_in, language, sending, with_body
+from channel.cli.sending import case_of, cosigners, find_case, hand_in, language, readers, sending, with_body
 from channel.cli.times import moment, seconds
 from channel.client.client import Client
 from channel.client.composing import Draft
@@ -43,8 +43,9 @@ ANSWERS = ["YES", "NO", "NOI", "CHK", "NOT", "CNC", "NEN", "REF"]
 @click.option("--ref", "refs", multiple=True, metavar="REF", help="Messages referred to / 关联电文")
 @click.option("--single", is_flag=True, help="F13: emergency release by one person / 应急单人签发")
 @click.option("--test", is_flag=True, help="As a test / 作为测试")
-@click.option("--read-by", metavar="TIME", help="Longer than the level's, 6h / 收阅时限")
-@click.option("--reply-by", metavar="TIME", help="Longer than the level's, 3d / 答复时限")
+@click.option("--to", "to", metavar="SEATS", help="Few readers: us:expert-1,cn:duty / 指定收阅席位")
+@click.option("--read-by", metavar="TIME", help="Longer than the level's, 6h / 收阅时限，长于级别所定")
+@click.option("--reply-by", metavar="TIME", help="Longer than the level's, 3d / 答复时限，长于级别所定")
 @click.option("--fields", is_flag=True, help="List the format's fields and codes, send nothing / 列出字段与代码")
 @with_body
 @sending
@@ -54,6 +55,7 @@ def send(ctx: Context, /, **options: Any) -> None:
 
     Several TEXTs are one message each, from the second on as F04 in the case that the first opened.
     发送电文。未指定 --case 时开启新事件；TEXT 为主要字段；“-”表示从标准输入逐行读取。
+    给出多个 TEXT 时每个为一份电文，自第二份起以 F04 记入首份所开的事件。
     """
     seconds(options["within"])
     asyncio.run(_send(ctx, options))
@@ -90,6 +92,7 @@ def _draft(ctx: Context, client: Client, line: str | None, case: MessageView | N
         fmt=_any(fmt),
         body=body,
         lang=language(client, options),
+        to=readers(client, options["to"]),
         level=options["level"],
         case=None if case is None else case.ph,
         refs=refs or ((case.ph,) if case is not None and fmt == "F04" else ()),

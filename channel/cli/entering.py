@@ -17,6 +17,7 @@ from typing import Any
 from channel.cli.present import find
 from channel.cli.times import moment
 from channel.client.client import Client
+from channel.client.composing import seal_keys
 from channel.protocol.book import Field
 from keys.errors import WrongUse
 from keys.plain import has_control
@@ -140,7 +141,8 @@ def _seal_key(client: Client, seat: str) -> bytes:
             for member in party.members.values():
                 if member.seat == (name if colon else seat) and member.kem:
                     return member.kem[0]
-    raise WrongUse("NO_SEAT", seat=seat, seats="")
+    seats = (f"{code.lower()}:{member.seat}" for code, member in seal_keys(client.view).values())
+    raise WrongUse("NO_SEAT", seat=seat, seats=", ".join(seats))
 
 
 def _material(text: str) -> dict[str, Any]:

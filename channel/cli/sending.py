@@ -17,7 +17,7 @@ from channel.cli.present import Names, as_item, find, payload_of, status
 from channel.cli.times import seconds
 from channel.client import drafts
 from channel.client.client import Client
-from channel.client.composing import Draft, header_of
+from channel.client.composing import Draft, header_of, seal_keys
 from channel.i18n import Texts
 from channel.protocol.verdicts import MessageView
 from keys.errors import NotDelivered, Refused, WrongUse
@@ -97,6 +97,18 @@ def cosigners(client: Client, seats: str | None) -> tuple[bytes, ...]:
             raise Refused("SELF_APPROVAL", seat=seat)
         kids.append(by_seat[seat])
     return tuple(kids)
+
+
+def readers(client: Client, seats: str | None) -> tuple[bytes, ...] | None:
+    """Seal key ids of seats such as "us:expert-1,cn:duty"; None where nobody was named. ``WrongUse`` NO_SEAT."""
+    if seats is None:
+        return None
+    held = {kid: f"{code.lower()}:{member.seat}" for kid, (code, member) in seal_keys(client.view).items()}
+    named = [part.strip().lower() for part in seats.split(",") if part.strip()]
+    for seat in named or [seats.strip()]:
+        if seat not in held.values():
+            raise WrongUse("NO_SEAT", seat=seat, seats=", ".join(dict.fromkeys(held.values())))
+    return tuple(kid for kid, seat in held.items() if seat in named)
 
 
 async def hand_in(ctx: Context, client: Client, draft: Draft, options: dict[str, Any]) -> MessageView | None:

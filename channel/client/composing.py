@@ -15,7 +15,8 @@ from channel.client.view import View
 from channel.protocol.formats import Book
 from channel.protocol.header import FormatCode, Header, Move, Payload
 from channel.protocol.message import Sealed, seal
-from keys.errors import Unverified
+from keys.documents import Member
+from keys.errors import Refused, Unverified
 from keys.identity import PrivateKey
 from keys.shapes import ZERO, Language
 
@@ -25,11 +26,13 @@ class Draft:
     """What a person wants to say, before it is sealed. ``case`` is the payload hash of the opening message.
 
     ``cosign``: signing key ids of the other signers. ``level``: of an opening message; all others take their case's.
+    ``to``: seal key ids of the readers, None for all who read messages; both records keys are always added.
     """
 
     fmt: FormatCode
     body: Mapping[str, Any]
     lang: Language
+    to: tuple[bytes, ...] | None = None
     level: str = "attention"
     case: bytes | None = None
     refs: tuple[bytes, ...] = ()
@@ -89,7 +92,7 @@ def header_of(view: View, author: bytes, suite: int, draft: Draft, now: int, mid
         ts=now,
         prev=_previous(view, author),
         suite=suite,
-        to=view.fold.recipients(),
+        to=_readers(view, draft),
         fmt=draft.fmt,
         level=level,
         prec=view.fold.policy(view.letter).level(level).prec,
@@ -126,6 +129,27 @@ def book_of(view: View) -> Book:
     if formats is None or codes is None:
         raise Unverified("BOOK")
     return Book.read(formats, codes)
+
+
+def seal_keys(view: View) -> dict[bytes, tuple[str, Member]]:
+    """Every member that a message can be sealed to now, with the party's code, by seal key id; the own side first."""
+    found = {}
+    for letter in (view.letter, view.peer):
+        party = view.fold.party(letter)
+        for member in party.members.values():
+            if (kid := view.fold.current_kem(letter, member.kid)) is not None:
+                found[kid] = party.code, member
+    return found
+
+
+def _readers(view: View, draft: Draft) -> tuple[bytes, ...]:
+    if draft.to is None:
+        return view.fold.recipients()
+    records = (kid for kid, (_, member) in seal_keys(view).items() if member.role == "records")
+    chosen, limit = {*draft.to, *records}, view.fold.policy(view.letter).limits.max_to
+    if len(chosen) > limit:
+        raise Refused("TOO_MANY_READERS", count=len(chosen), limit=limit)
+    return tuple(sorted(chosen))
 
 
 def _previous(view: View, author: bytes) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from msgspec import UNSET
 
 from channel.client.client import Client
-from channel.client.composing import Draft, compose
+from channel.client.composing import Draft, compose, seal_keys
 from channel.protocol import people
 from channel.protocol.draft import Proposal, open_own, proposal_body, read_proposal, seal_own
 from channel.protocol.header import Payload
@@ -229,7 +229,7 @@ def _judge(client: Client, waiting: Waiting) -> None:
     first = client.view.fold.find(payload.refs[0]) if isinstance(payload.refs, tuple) else None
     after = first.verdict.doc.fmt if first is not None and isinstance(first.verdict.doc, Payload) else ""
     client.book().check(payload.fmt, waiting.said.opened.body, status=payload.status, to=payload.to, after=after)
-    if set(payload.to) - set(client.view.fold.recipients()):
+    if set(payload.to) - seal_keys(client.view).keys():
         raise Refused("KEM")
     check_signers(client, payload)
 

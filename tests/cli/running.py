@@ -40,9 +40,9 @@ def objects(text):
 class Machine:
     """Both parties' homes of one channel, and their nodes while they run."""
 
-    def __init__(self, folder, mode=2):
+    def __init__(self, folder, mode=2, limits=None):
         self.folder = folder
-        self.trial, sides = make_homes(folder, mode, SystemClock().now(), os.urandom, free_ports())
+        self.trial, sides = make_homes(folder, mode, SystemClock().now(), os.urandom, free_ports(), limits)
         self.sides = {side.code.lower(): side for side in sides}
         self.running = {}
         self.spawned = []
