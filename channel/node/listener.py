@@ -101,8 +101,9 @@ class Receiver:
         await station.signer.extend(station.origins.peer, first, batch.leaf_hashes, station.stamps.now())
         self._step("c")
         lines = await self._cosign(batch.note, anchor=batch.anchor)
-        station.cosigned_peer = (notes.origin_parts(batch.note.origin)[2], batch.note.size, batch.note.root)
         blobs = await blobs_of(station.mirror, batch.records, batch.blobs)
+        # with what is learned, not before: what an own record has seen, the fold knows
+        station.cosigned_peer = (notes.origin_parts(batch.note.origin)[2], batch.note.size, batch.note.root)
         station.learn(station.other, first, batch.records, blobs)
         for at in range(first, batch.note.size):
             if _judged(station, at) == "MODE":

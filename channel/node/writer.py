@@ -52,7 +52,8 @@ class Pending:
     """A record on its way: ``blobs`` are those that come with it, ``named`` all that it depends on.
 
     ``key``: the payload hash, or empty for ``node.*``. ``rank`` 0 to 3 as precedence Z to R; ``below_flash`` may be held
-    back while the line is behind.
+    back while the line is behind. ``seen_size``: what it says holds for a record that has seen just so much of the other
+    log; where the line brought more meanwhile it is given back (BUSY).
     """
 
     t: str
@@ -62,6 +63,7 @@ class Pending:
     key: bytes = b""
     rank: int = FLASH
     below_flash: bool = False
+    seen_size: int | None = None
     order: int = 0
     done: asyncio.Future[Placed] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -198,6 +200,9 @@ class Writer:
         ts, seen = self._stamps.next(), self._seen()
         made = []
         for pending in batch:
+            if pending.seen_size not in (None, seen[1]):
+                pending.done.set_exception(Unavailable("BUSY", seconds=0))
+                continue
             try:
                 record = Record(t=pending.t, ts=ts, seen=seen, blobs=pending.named, env=pending.env)
                 made.append((pending, record.encode()))

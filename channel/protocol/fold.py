@@ -203,6 +203,10 @@ class Fold:
         """1 actual, 2 exercise."""
         return self._known.mode
 
+    def known(self) -> Tables | None:
+        """The fold's memory, for those who follow it record by record; None before the opening is judged. Read only."""
+        return self._tables
+
     @property
     def _known(self) -> Tables:
         if self._tables is None:
