@@ -4,14 +4,13 @@
     inner = {body, chan, from, to}, with the draft's ``did`` where it has one;   no salts and no ``bd``
     blob, kc, wraps and padding as of a message (11.2), with one bucket more
 
-A draft's body is {payload, blob, cek} of the finished message and {at}, the logs that its author had seen, so that a co-signer opens, checks and renders exactly the
-bytes that are signed. Randomness is passed in.
+A draft's body is {payload, blob, cek} of the finished message and {at}, the logs that its author had seen, so that a
+co-signer opens, checks and renders exactly the bytes that are signed. Randomness is passed in.
 """
 
 from __future__ import annotations
 
 import hmac
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -39,10 +38,18 @@ from keys.codec import pack, unpack
 from keys.envelope import media_type, pae
 from keys.errors import Malformed, Refused, Unverified
 from keys.identity import PrivateKey, PublicKey
+from keys.shapes import Count, Hash, Shape
 
 OWN_BUCKETS = (*BUCKETS, 1_048_576)
 _LATER = ("kc", "blob", "blen")
 S = TypeVar("S", Draft, SideNote)
+
+
+class _Body(Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    payload: bytes
+    blob: bytes
+    cek: Hash
+    at: tuple[Count, Count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,7 @@ def open_own(document: Draft | SideNote, blob: bytes, key: PrivateKey, mode: int
     except InvalidTag:
         raise Unverified("UNOPENED", why="SEALED") from None
     length = int.from_bytes(pt[:4], "big")
-    if len(pt) < 4 + length or padded(pt[4 : 4 + length], OWN_BUCKETS) != pt:
+    if len(pt) not in OWN_BUCKETS or padded(pt[4 : 4 + length], OWN_BUCKETS) != pt:
         raise Unverified("UNOPENED", why="PADDING")
     try:
         inner = unpack(pt[4 : 4 + length], dict)
@@ -115,17 +122,16 @@ def read_proposal(draft: Draft, body: Mapping[str, Any], key: PrivateKey, mode: 
     draft and its message do not belong together.
     """
     try:
-        payload_bytes, blob, cek = (bytes(body[name]) for name in ("payload", "blob", "cek"))
-        payload = unpack(payload_bytes, Payload)
-        a, b = map(operator.index, body["at"])
-    except (KeyError, TypeError, ValueError, Malformed) as e:
+        held = unpack(pack(dict(body)), _Body)
+        payload = unpack(held.payload, Payload)
+    except Malformed as e:
         raise Refused("DRAFT", why="PARSE") from e
     if payload.chan != draft.chan or payload.from_ != draft.from_ or not isinstance(payload.cosign, tuple):
         raise Refused("DRAFT", why="NAMES")
-    opened = open_with_cek(payload, blob, cek)
-    if key.kid in payload.to and open_message(payload, blob, key, mode).cek != cek:
-        raise Refused("DRAFT", why="CEK")
-    return Proposal(payload, payload_bytes, blob, cek, opened, (a, b))
+    opened = open_with_cek(payload, held.blob, held.cek)
+    if key.kid in payload.to:
+        open_message(payload, held.blob, key, mode)  # its own wrap holds the same key: ``kc`` has no second one
+    return Proposal(payload, held.payload, held.blob, held.cek, opened, held.at)
 
 
 def _head(document: Draft | SideNote) -> dict[str, Any]:
