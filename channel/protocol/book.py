@@ -30,6 +30,7 @@ IN_ROWS = frozenset({"code", "codes", "text", "time", "count"})
 SHARED_FILES = frozenset({"codes.toml", "levels.toml", "sentences.toml", "beside.toml"})
 MAX_SLOTS = 4
 SLOT = re.compile(r"\{([a-z_]+)\}")
+PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 
 # The labels without which nothing can be rendered.
 NEEDED_LABELS = frozenset(
@@ -79,11 +80,8 @@ class Said(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     zh: Text
 
     def text(self, lang: str, /, **values: str) -> str:
-        """The text in one language with its {placeholders} replaced."""
-        said = self.zh if lang == "zh" else self.en
-        for name, value in values.items():
-            said = said.replace("{" + name + "}", value)
-        return said
+        """The text in one language with its {placeholders} replaced, each once: values may hold braces of their own."""
+        return PLACEHOLDER.sub(lambda m: values.get(m[1], m[0]), self.zh if lang == "zh" else self.en)
 
 
 class CodeList(Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -239,6 +237,8 @@ def _form_fault(form: Format, files: Files) -> str | None:
         return "minimum names an unknown field"
     if form.fields.keys() & files.beside.keys():
         return "a field of its own with the name of one beside"
+    if not set(form.after) <= files.formats.keys():
+        return "after names an unknown format"
     if not form.after_if.keys() <= form.fields.keys():
         return "after_if names an unknown field"
     if (why := _fields_fault(form.fields, files)) is not None:
@@ -262,11 +262,11 @@ def _fields_fault(fields: dict[str, Field], files: Files) -> str | None:
             return f"{name}: texts and no other fields have a longest length"
         if (field.columns is None) == (field.type == "rows"):
             return f"{name}: rows and no other fields have columns"
-        if field.columns is not None:
-            if not set(field.need) <= field.columns.keys():
-                return f"{name} needs an unknown column"
-            if any(column.type not in IN_ROWS for column in field.columns.values()):
-                return f"{name} has rows within rows"
-            if (why := _fields_fault(field.columns, files)) is not None:
-                return why
+        columns = field.columns or {}
+        if not set(field.need) <= columns.keys():
+            return f"{name} needs an unknown column"
+        if any(column.type not in IN_ROWS for column in columns.values()):
+            return f"{name} has rows within rows"
+        if (why := _fields_fault(columns, files)) is not None:
+            return why
     return None
