@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ from keys.envelope import Envelope, join, media_type, pae, read_envelope
 from keys.errors import Malformed, Problem, Refused, Unverified, WrongUse
 from keys.identity import ACTUAL, EXERCISE, MODE_NAMES, PrivateKey, PublicKey, read_key
 from keys.texts import Texts, own_texts, pick_language
+from keys.usage import SpokenGroup, language_asked, wrong_use
 from keys.words import words
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,19 +39,32 @@ MODES = {name: mode for mode, name in MODE_NAMES.items()}
 KINDS = {"sign": suites.SIGN, "seal": suites.SEAL}
 KIND_NAMES = {suites.SIGN: "sign", suites.SEAL: "seal", suites.SESSION: "session"}
 MAX_FILE = 16 * 1024 * 1024
+INTERRUPTED = 130  # by Ctrl-C, as shells have it
 _FILE = click.Path(path_type=Path)
 
 
-class _Tool(click.Group):
+class _Tool(SpokenGroup):
     """A group that tells errors in the user's language and ends with their exit code."""
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **named: Any) -> Any:
+        """The whole call; words that can't be read as one are an error like any other."""
+        words = sys.argv[1:] if args is None else list(args)
+        try:
+            code = super().main(words, *more, **{**named, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as e:
+            e.show()
+            code = e.exit_code
+        except click.UsageError as e:
+            code = _tell(_texts_in(language_asked(words)), wrong_use(e))
+        except click.Abort:
+            code = INTERRUPTED
+        sys.exit(code or 0)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except Problem as problem:
-            what, do = _texts(ctx).problem(problem)
-            click.echo(f"{what}\n  {do}", err=True)
-            ctx.exit(problem.exit_code)
+            ctx.exit(_tell(_texts(ctx), problem))
 
 
 def _everywhere(command: F) -> F:
@@ -63,9 +77,9 @@ def _everywhere(command: F) -> F:
             ctx.meta[f"keys.{option.name}"] = value
 
     command = click.option("--lang", expose_value=False, callback=keep, help="en or zh. 语言：en 或 zh。")(command)
-    return click.option("--json", is_flag=True, expose_value=False, callback=keep, help="One JSON object a line.")(
-        command
-    )
+    return click.option(
+        "--json", is_flag=True, expose_value=False, callback=keep, help="One JSON object a line. 每行一个 JSON 对象。"
+    )(command)
 
 
 @click.group(cls=_Tool)
@@ -276,9 +290,20 @@ def _standing(env: Envelope, mode: int, keys: dict[bytes, PublicKey]) -> dict[by
 # What is shown
 
 
+def _tell(texts: Texts, problem: Problem) -> int:
+    """Say what happened and what to do; the exit code."""
+    what, do = texts.problem(problem)
+    click.echo(f"{what}\n  {do}", err=True)
+    return problem.exit_code
+
+
 def _texts(ctx: click.Context) -> Texts:
+    return _texts_in(ctx.meta.get("keys.lang"))
+
+
+def _texts_in(lang: str | None) -> Texts:
     try:
-        return own_texts(pick_language(ctx.meta.get("keys.lang"), os.environ))
+        return own_texts(pick_language(lang, os.environ))
     except WrongUse:  # the language itself is what is wrong: say so in English
         return own_texts("en")
 

@@ -42,7 +42,7 @@ WAIT = 30.0
 
 
 @channel.command()
-@click.option("--script", is_flag=True, help="Without a person; ends by itself / 无人值守，自动结束")
+@click.option("--script", is_flag=True, help="Without a person; ends by itself / 无需人工操作，自动结束")
 @click.option("--dir", "folder", type=click.Path(path_type=Path), help="Where to keep the data / 数据目录")
 @click.pass_obj
 def demo(ctx: Context, script: bool, folder: Path | None) -> None:  # noqa: FBT001  click calls it by name

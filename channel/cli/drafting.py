@@ -122,11 +122,14 @@ async def _end(ctx: Context, ref: str, comment: str, word: str) -> None:
         _tell(ctx, client, await waiting_drafts.find(client, waiting.did.hex()))
 
 
-@channel.command()
+@channel.command(short_help="Keep or list notes of the own side / 保存或列出本方记录")
 @click.argument("text", nargs=-1)
 @click.pass_obj
 def note(ctx: Context, text: tuple[str, ...]) -> None:
-    """Keep a note for the own side, sealed; without TEXT list those that this seat may read / 本方记录."""
+    """Keep a note for the own side, sealed; without TEXT list those that this seat may read.
+
+    加密保存本方记录；不给 TEXT 时列出本席位可读的记录。
+    """
     asyncio.run(_note(ctx, " ".join(text)))
 
 

@@ -24,6 +24,7 @@ from channel import __version__
 from channel.cli.terminal import Terminal
 from channel.i18n import pick_language
 from keys.errors import Problem, WrongUse
+from keys.usage import Spoken, SpokenGroup, language_asked, wrong_use
 
 INTERRUPTED = 130  # by Ctrl-C, as shells have it
 GIVEN = "channel.given"
@@ -86,31 +87,23 @@ def _shared() -> list[click.Parameter]:
     ]
 
 
-class Shared(click.Command):
+class Shared(Spoken):
     """Takes the shared options as well as its own."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.params += _shared()
 
-    def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        """The option of click, told in both languages."""
-        option = super().get_help_option(ctx)
-        if option is not None:
-            option.help = "Show this and end / 显示此说明"
-        return option
-
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does; a call that can't be read is told as far as possible in the way that it asks for."""
-        words = [part for word in args for part in (word.split("=", 1) if word.startswith("--lang=") else [word])]
+        words = list(args)
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as e:
             e.ctx = e.ctx or ctx
             given = ctx.meta.setdefault(GIVEN, {})
             given["as_json"] = given.get("as_json", False) or "--json" in words
-            for before, word in zip(["", *words], words, strict=False):
-                given["lang"] = word if before == "--lang" else given.get("lang")
+            given["lang"] = language_asked(words) or given.get("lang")
             raise
 
 
@@ -118,7 +111,7 @@ class Command(Shared):
     """A command that does something."""
 
 
-class Commands(Shared, click.Group):
+class Commands(Shared, SpokenGroup):
     """A group of commands, where a problem becomes one text on stderr and an exit code."""
 
     command_class = Command
@@ -173,33 +166,6 @@ def _tell(given: Mapping[str, Any], problem: Problem) -> int:
         problem, terminal = e, Terminal("en", as_json=given.get("as_json", False))
     terminal.problem(problem)
     return problem.exit_code
-
-
-def wrong_use(error: click.UsageError) -> WrongUse:
-    """What click found wrong with the words of a call, as a problem with a text in both languages."""
-    command = error.ctx.command_path if error.ctx else "channel"
-    match error:
-        case click.NoSuchOption():
-            return WrongUse("USAGE_OPTION", name=error.option_name, command=command)
-        case click.MissingParameter():
-            return WrongUse("USAGE_MISSING", name=_name(error), command=command)
-        case click.BadParameter():
-            return WrongUse("USAGE_VALUE", name=_name(error), need=_need(error), command=command)
-        case click.BadOptionUsage():
-            return WrongUse("USAGE_ALONE", name=error.option_name, command=command)
-    return WrongUse("USAGE", command=command)
-
-
-def _name(error: click.BadParameter) -> str:
-    option = error.param
-    if isinstance(option, click.Argument):
-        return option.make_metavar(error.ctx) if error.ctx else str(option.name)
-    return max(option.opts, key=len) if option else "?"
-
-
-def _need(error: click.BadParameter) -> str:
-    kind = error.param.type if error.param else None
-    return " | ".join(map(str, kind.choices)) if isinstance(kind, click.Choice) else kind.name if kind else "?"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

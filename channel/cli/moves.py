@@ -28,7 +28,7 @@ from keys.errors import Refused, WrongUse
 @channel.command(name="raise", short_help="Raise the level of a case / 上调级别")
 @click.argument("case")
 @click.argument("text", nargs=-1)
-@click.option("--to", "level", type=click.Choice(ORDER[1:]), required=True, help="The new level / 目标级别")
+@click.option("--to", "level", type=click.Choice(ORDER[1:]), required=True, help="The new level / 新的级别")
 @with_body
 @sending
 @click.pass_obj

@@ -29,7 +29,7 @@ from keys.words import matches, words
 
 
 @channel.command(short_help="Write an archive / 导出归档文件")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="FILE.dcx")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to write, FILE.dcx / 输出文件")
 @click.option("--reveal", "revealed", multiple=True, metavar="REF[:FIELD,…]",
               help="Show this message, or these fields of it, to readers of the file / 披露的电文或字段")  # fmt: skip
 @click.option("--why", type=click.Choice(["dispute", "law", "public", "report", "review"]), default="review",

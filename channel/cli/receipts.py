@@ -34,11 +34,12 @@ from keys.errors import Malformed, Refused, Unverified, WrongUse
     default="read",
     show_default=True,
     type=click.Choice(["read", "engaged", "informed", "not-engaging", "no-comment", "undecryptable"]),
+    help="What is signed for / 收悉步骤",
 )
 @click.option("--next", "next_", metavar="TIME", help="With not-engaging: when again / 下次联系时间")
 @click.pass_obj
 def ack(ctx: Context, ref: str, step: Any, next_: str | None) -> None:
-    """Sign a step of receipt for a message of the other side / 收悉."""
+    """Sign a step of receipt for a message of the other side / 就对方电文签署收悉步骤."""
     asyncio.run(_ack(ctx, ref, step, next_))
 
 

@@ -24,7 +24,7 @@ COLUMNS = ("record", "time", "kind", "seat", "number", "status")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C / 持续显示")
 @click.pass_obj
 def log(ctx: Context, since: str | None, follow: bool) -> None:  # noqa: FBT001  click calls it by name
-    """List the records of both logs with their verdicts / 记录."""
+    """List the records of both logs with their verdicts / 列出双方日志的记录及其判定."""
     try:
         asyncio.run(_log(ctx, since, follow=follow))
     except KeyboardInterrupt:

@@ -17,7 +17,7 @@ from keys.words import words
 
 @channel.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--mode", type=click.Choice(["exercise", "actual"]), default="exercise")
+@click.option("--mode", type=click.Choice(["exercise", "actual"]), default="exercise", help="Mode / 模式")
 @click.pass_obj
 def init(ctx: Context, folder: Path, mode: str) -> None:
     """Make a charter and all homes for a trial / 建立试用渠道约定与全部目录."""
