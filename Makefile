@@ -21,7 +21,7 @@ RULES := tests/keys tests/protocol tests/properties/test_fold.py tests/vectors t
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
-.PHONY: help demo test faults bench-quick coverage mutants check fmt lock ci clean
+.PHONY: help demo test faults bench-quick bench-coded coverage mutants check fmt review lock ci clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## */make \1\t/p' Makefile | expand -t 16
@@ -39,6 +39,9 @@ bench-quick: $(STAMP)  ## what the core costs, as ratios from one run; ARGS="--r
 	@$(BIN)/python -m tests.bench $(ARGS)
 	@$(BIN)/python -m tests.bench.memory
 
+bench-coded: $(STAMP)  ## a coded message between two nodes: its bytes on the line, and how soon it is read
+	@$(BIN)/python -m tests.bench.coded $(ARGS)
+
 coverage: $(STAMP)  ## every branch of keys and channel/protocol, by the tests of these two alone
 	@$(BIN)/python -m coverage run -m pytest -q $(RULES) $(ARGS)
 	@$(BIN)/python -m coverage report
@@ -55,6 +58,9 @@ check: $(STAMP)  ## lint, format, types, floors
 fmt: $(STAMP)  ## let ruff mend and format what it can
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+review: $(STAMP)  ## write docs/chinese-review.md anew: every text in both languages, for native readers
+	@$(BIN)/python -m tests.scripts.chinese_review
 
 ci:  ## what the build server runs: parts of the system, check, every test, none left out
 	./.ci/run
