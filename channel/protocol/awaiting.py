@@ -61,7 +61,7 @@ def receipts_of(t: Tables, e: Entry) -> tuple[str, ...]:
     if h.status != "message":
         return ("stored", "read", "reply") if h.fmt == "F01" else ("stored",)
     if h.fmt in ASKS or (h.fmt == "F11" and not _answers_f11(t, h)):
-        found = ALL
+        found: tuple[str, ...] = ALL
     elif op(e) in ("lower", "close"):
         found = ("stored", "read", "reply")
     elif op(e) == "raise":
@@ -76,41 +76,68 @@ def _answers_f11(t: Tables, h: Payload) -> bool:
     return first is not None and first.doc.fmt == "F11"
 
 
+@dataclass(slots=True)
+class _Open:
+    """An own message that may bring further steps. ``next``: when the next one is due; None while none is counted.
+
+    ``counted``: every receipt is counted, so that time alone brings the next step.
+    """
+
+    of: Entry
+    seconds: dict[str, int]
+    next: int | None = None
+    counted: bool = False
+
+
 class Awaiting:
-    """Follows one party's own messages in a fold; what can bring no further step is let go."""
+    """Follows one party's own messages in a fold; what can bring no further step is let go.
+
+    A message is looked at again when something that it waits for was read, or its time has come: hundreds of open
+    messages cost nothing while nothing happens.
+    """
 
     def __init__(self, fold: Fold, letter: str) -> None:
         self._fold, self._p = fold, "ab".index(letter)
         self._tables: Tables | None = None
-        self._open: dict[bytes, tuple[Entry, dict[str, int]]] = {}
-        self._at = self._copied = 0
-        self.next: int | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._open: dict[bytes, _Open] = {}
+        self._again: set[bytes] = set()
+        self._at = [0, 0]
+        self._copied = 0
+
+    @property
+    def next(self) -> int | None:
+        """When the next step is due, ms, as far as nothing new is read; None if nothing is counted."""
+        return min((o.next for o in self._open.values() if o.next is not None), default=None)
 
     def due(self, now: int, seen: int) -> list[Step]:
         """The steps to write now, each with the reason that a record which has seen so much has to give."""
-        t, found, after = self._learn(), list[Step](), list[int]()
+        t, found = self._learn(seen), list[Step]()
         if t is None or len(t.sides[1 - self._p].entries) < seen:
-            self.next = None
             return []
         as_next = Entry(self._p, len(t.sides[self._p].entries), 0, b"", None, seen=seen)
-        for ph in list(self._open):
-            more = False
-            for awaited in self._awaited(t, *self._open[ph], seen):
-                more |= not awaited.met and awaited.written < STEPS[-1]
-                for step, at in _times(t, awaited):
-                    if at > now:
-                        after.append(at)
-                        break
-                    found.append(Step(of=ph, receipt=_any(awaited.receipt), step=step, reason=_any(
-                        reason(t, as_next, awaited.of))))  # fmt: skip
-            if not more:
+        for ph, each in list(self._open.items()):
+            if ph not in self._again and (each.next is None or each.next > now):
+                continue
+            waits = [a for a in self._awaited(t, ph, each, seen) if not a.met and a.written < STEPS[-1]]
+            if not waits:
                 del self._open[ph]
-        self.next = min(after, default=None)
+                continue
+            times = [(a.receipt, step, at) for a in waits for step, at in _times(t, a)]
+            each.next = min((at for _, _, at in times if at > now), default=None)
+            each.counted = all(a.since is not None for a in waits)
+            due = [(name, step) for name, step, at in times if at <= now]
+            why = reason(t, as_next, each.of) if due else ""
+            found += [Step(of=ph, receipt=_any(name), step=step, reason=_any(why)) for name, step in due]
+        # what was found is looked at again until it stands in the log; what is not counted yet, until it is
+        self._again = {s.of for s in found} | {ph for ph, each in self._open.items() if not each.counted}
         return found
 
     def copies(self, seen: int) -> list[Step]:
         """The other side's steps that the own log has no copy of, as far as the next record has seen them."""
-        t = self._learn()
+        t = self._learn(seen)
         if t is None:
             return []
         own, other = t.sides[self._p].steps, t.sides[1 - self._p].steps
@@ -123,56 +150,74 @@ class Awaiting:
         return missing
 
     def open(self, seen: int) -> list[Awaited]:
-        """Every receipt that is waited for, oldest message first."""
-        t = self._learn()
-        return [] if t is None else [a for e, secs in self._open.values() for a in self._awaited(t, e, secs, seen)]
+        """Every receipt of the messages that may bring further steps, oldest message first."""
+        t = self._learn(seen)
+        return [] if t is None else [a for ph, each in self._open.items() for a in self._awaited(t, ph, each, seen)]
 
-    def _learn(self) -> Tables | None:
-        """Take in the own messages that were judged since; the fold's memory, once there is one."""
+    def _learn(self, seen: int) -> Tables | None:
+        """Take in what was judged since, of the other log as far as ``seen``; the fold's memory, once there is one."""
         t = self._fold.known()
         if t is not self._tables:  # a succession began the fold anew
-            self._tables, self._open, self._at, self._copied = t, {}, 0, 0
+            self._tables = t
+            self._begin()
         if t is None:
             return None
-        own = t.sides[self._p].entries
-        for e in own[self._at :]:
+        own, other = t.sides[self._p].entries, t.sides[1 - self._p].entries[:seen]
+        for e in own[self._at[0] :]:
             if e.t == "msg" and not e.reason:
-                wanted = receipts_of(t, e)
                 given = seconds(t, e)
-                self._open[e.ph] = (e, {name: s for name in wanted if (s := given[name]) is not None})
-        self._at = len(own)
+                secs = {name: s for name in receipts_of(t, e) if (s := given[name]) is not None}
+                self._open[e.ph] = _Open(e, secs)
+                self._again.add(e.ph)
+            self._touch(e)
+        for e in other[self._at[1] :]:
+            self._touch(e)
+        self._at = [len(own), len(other)]
         return t
 
-    def _awaited(self, t: Tables, e: Entry, secs: dict[str, int], seen: int) -> Iterator[Awaited]:
-        own = t.sides[self._p]
+    def _touch(self, e: Entry) -> None:
+        """Mark the messages that a record may change something for: its own subject, or all where a level moved."""
+        if e.reason:
+            return
+        if e.t == "node.step":
+            self._again.add(e.doc.of)
+        elif e.t == "ack":
+            self._again.add(e.doc.ph)
+        elif e.t == "msg":
+            refs = e.doc.refs
+            self._again.update(refs if isinstance(refs, tuple) else ())
+            if op(e):
+                self._again.update(self._open)
+
+    def _awaited(self, t: Tables, ph: bytes, each: _Open, seen: int) -> Iterator[Awaited]:
+        e, own = each.of, t.sides[self._p]
         receipt = t.receipt_index(e.p, e.i)
         stored = receipt is not None and receipt < seen
         counted = None
         if receipt is not None and stored:
             first = bisect_right(own.seen, receipt)
             counted = own.entries[first].ts if first < len(own.entries) else None
-        acks = {a.doc.step for a in t.acks.get(e.ph, ()) if a.i < seen}
+        acks = {a.doc.step for a in t.acks.get(ph, ()) if a.i < seen}
+        replied = any(r.p != e.p and r.i < seen for r in t.replies.get(ph, ()))
         closed = (case := case_of(e)) is not None and t.ladder.level(case, self._cut(t)) < 0
-        for name, after in secs.items():
-            met = stored if name == "stored" else self._met(t, e, name, acks, seen)
+        for name, after in each.seconds.items():
+            met = stored if name == "stored" else _met(name, acks) or (name == "reply" and replied)
             met |= closed and name in ENDS
-            written = max((n for n in STEPS if (e.ph, name, n) in own.steps), default=0)
+            written = max((n for n in STEPS if (ph, name, n) in own.steps), default=0)
             yield Awaited(e, name, after, e.ts if name == "stored" else counted, met, written)
 
-    def _cut(self, t: Tables) -> tuple[int, int]:
+    @staticmethod
+    def _cut(t: Tables) -> tuple[int, int]:
         return len(t.sides[0].entries), len(t.sides[1].entries)
 
-    @staticmethod
-    def _met(t: Tables, e: Entry, name: str, acks: set[str], seen: int) -> bool:
-        if name == "read":
-            return bool(acks - {"undecryptable"})
-        replied = name == "reply" and any(r.p != e.p and r.i < seen for r in t.replies.get(e.ph, ()))
-        return replied or bool(acks & ENDS[name])
+
+def _met(name: str, acks: set[str]) -> bool:
+    return bool(acks - {"undecryptable"}) if name == "read" else bool(acks & ENDS[name])
 
 
 def _times(t: Tables, awaited: Awaited) -> Iterator[tuple[int, int]]:
     """The steps that are still to be written, with the ms at which each is due."""
-    if awaited.met or awaited.since is None:
+    if awaited.since is None:
         return
     percents = t.policy_at(awaited.of.at).policy.timers.steps
     for step, percent in zip(STEPS, percents, strict=True):
