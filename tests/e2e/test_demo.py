@@ -63,7 +63,7 @@ def test_the_script_plays_a_whole_incident_and_ends_by_itself(tmp_path):
     for side, row in ROWS:
         assert row.replace("YYYY", str(year)) in both[side], row
     assert re.search(r"One byte changed .* ends with [35] and names \w+, byte \d+", done.stdout)
-    assert "refused with MODE" in done.stdout
+    assert "not accepted, MODE" in done.stdout
     assert str(tmp_path / "d") in done.stdout.splitlines()[-1]
     assert not list((tmp_path / "d").rglob("run.json"))
 
