@@ -21,7 +21,7 @@ RULES := tests/keys tests/protocol tests/properties/test_fold.py tests/vectors t
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
-.PHONY: help demo test faults bench-quick bench-coded coverage mutants check fmt review lock ci clean
+.PHONY: help ladder demo test faults bench-quick bench-coded coverage mutants check fmt review lock ci clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## */make \1\t/p' Makefile | expand -t 16
@@ -64,6 +64,9 @@ review: $(STAMP)  ## write docs/chinese-review.md anew: every text in both langu
 
 ci:  ## what the build server runs: parts of the system, check, every test, none left out
 	./.ci/run
+
+ladder: $(STAMP)  ## write docs/ladder.md and its pictures anew, from the policy's tables and the rules of the code
+	@$(BIN)/python -m tests.scripts.ladder_page
 
 lock:  ## write both lock files anew from pyproject.toml; ARGS=--upgrade takes newer versions
 	@command -v uv >/dev/null || { echo "make lock needs uv (pip install uv)" >&2; exit 2; }

@@ -17,7 +17,7 @@ from channel.protocol.charter import ORDER
 from channel.protocol.defaults import default_policy
 from channel.protocol.header import FormatCode, Header, Move, MoveOp
 from channel.protocol.judge_message import SENDERS
-from channel.protocol.ladder import Ladder
+from channel.protocol.ladder import HEAVY, Ladder
 from channel.protocol.people import AckStep
 from channel.protocol.verdicts import Entry, Signer
 from keys.envelope import Envelope
@@ -25,6 +25,7 @@ from tests.world import START, World
 
 POLICY = default_policy(1, bytes(32), bytes(32))
 ROLES = ("expert", "official", "principal", "duty", "operator", "records", "observer")
+ONE = (("expert",),)
 PRINCIPAL = "principal"  # the seat; its role is official
 FORMATS = tuple(code for code in get_args(FormatCode) if code not in ("F05", "F12"))
 SEATS = {"expert": "expert1", "official": "official", "principal": "principal", "duty": "duty", "operator": "operator", "records": "records"}  # fmt: skip
@@ -190,6 +191,9 @@ def who_may():
             "concur": None if lowest else answering(level),
             "inside": inside(level),
         }
+        for fmt in HEAVY:
+            if enough_for(inside(level, fmt)) != enough_for(acts["inside"]):
+                raise AssertionError(f"{fmt} asks for others than F04 at {level}")
         found[level] = {
             role: (
                 *(None if act is None else share(act, role) for act in acts.values()),

@@ -78,19 +78,22 @@ class Picture:
         self._parts = []
         self.words([20, 30], [title], size=17, weight="bold")
 
-    def box(self, x, y, w, lines, *, edge=INK, double=False, dashed=False):
-        """A box as high as its lines; the first line is bold."""
+    def box(self, x, y, w, lines, *, colour="", double=False, dashed=False):
+        """A box as high as its lines; the first line is bold. ``colour``: of a band at its left."""
         h = LINE * len(lines) + 14
         for i, line in enumerate(lines):
             if width(line) > w - 12:
                 raise TooWide(f"{self.title}: {line!r} needs {width(line) + 12:.0f}, the box has {w}")
             self._text(x + w / 2, y + LINE * (i + 1) + 1, line, "middle", SIZE, "bold" if i == 0 else "normal")
         dash = ' stroke-dasharray="5 4"' if dashed else ""
-        frame = f'<rect x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="5" fill="none" stroke="{edge}" stroke-width="2"{dash}/>'
-        self._parts.append(frame)
+        frame = (
+            '<rect x="{:g}" y="{:g}" width="{:g}" height="{:g}" rx="{}" fill="none" stroke="{}" stroke-width="1.5"{}/>'
+        )
+        self._parts.append(frame.format(x, y, w, h, 5, INK, dash))
         if double:
-            inner = f'<rect x="{x - 5:g}" y="{y - 5:g}" width="{w + 10:g}" height="{h + 10:g}" rx="7" fill="none" stroke="{edge}" stroke-width="2"/>'
-            self._parts.append(inner)
+            self._parts.append(frame.format(x - 5, y - 5, w + 10, h + 10, 7, INK, dash))
+        if colour:
+            self._parts.append(f'<rect x="{x + 5:g}" y="{y + 5:g}" width="8" height="{h - 10:g}" fill="{colour}"/>')
         self._inside(x, y, w, h)
         return Box(x, y, w, h)
 
