@@ -80,13 +80,15 @@ def _answers_f11(t: Tables, h: Payload) -> bool:
 class _Open:
     """An own message that may bring further steps. ``next``: when the next one is due; None while none is counted.
 
-    ``counted``: every receipt is counted, so that time alone brings the next step.
+    ``counted``: every receipt is counted, so that time alone brings the next step. ``learned``: when the receipt time
+    was first known here, ms.
     """
 
     of: Entry
     seconds: dict[str, int]
     next: int | None = None
     counted: bool = False
+    learned: int | None = None
 
 
 class Awaiting:
@@ -121,6 +123,8 @@ class Awaiting:
         for ph, each in list(self._open.items()):
             if ph not in self._again and (each.next is None or each.next > now):
                 continue
+            if each.learned is None and t.receipt_time(each.of.p, each.of.i, seen) is not None:
+                each.learned = now
             waits = [a for a in self._awaited(t, ph, each, seen) if not a.met and a.written < STEPS[-1]]
             if not waits:
                 del self._open[ph]
@@ -193,18 +197,22 @@ class Awaiting:
         e, own = each.of, t.sides[self._p]
         receipt = t.receipt_index(e.p, e.i)
         stored = receipt is not None and receipt < seen
-        counted = None
+        known = [] if each.learned is None else [each.learned]
         if receipt is not None and stored:
-            first = bisect_right(own.seen, receipt)
-            counted = own.entries[first].ts if first < len(own.entries) else None
+            known += [first.ts for first in own.entries[bisect_right(own.seen, receipt) :][:1]]
         acks = {a.doc.step for a in t.acks.get(ph, ()) if a.i < seen}
         replied = any(r.p != e.p and r.i < seen for r in t.replies.get(ph, ()))
         closed = (case := case_of(e)) is not None and t.ladder.level(case, self._cut(t)) < 0
+        percents = t.policy_at(e.at).policy.timers.steps
         for name, after in each.seconds.items():
             met = stored if name == "stored" else _met(name, acks) or (name == "reply" and replied)
             met |= closed and name in ENDS
-            written = max((n for n in STEPS if (ph, name, n) in own.steps), default=0)
-            yield Awaited(e, name, after, e.ts if name == "stored" else counted, met, written)
+            steps = [step for n in STEPS if (step := own.steps.get((ph, name, n))) is not None]
+            told = [
+                step.ts - after * 10 * percents[step.doc.step - 1] for step in steps
+            ]  # it was due when it was written
+            since = e.ts if name == "stored" else min([*known, *told], default=None)
+            yield Awaited(e, name, after, since, met, steps[-1].doc.step if steps else 0)
 
     @staticmethod
     def _cut(t: Tables) -> tuple[int, int]:

@@ -89,25 +89,46 @@ def test_a_node_that_was_away_writes_each_missed_step_once() -> None:
     assert [s for _, s, _ in pair.look(start + 100 * HOUR)] == [2, 3, 4]
 
 
-def test_receipts_count_from_the_own_record_that_has_seen_the_receipt() -> None:
+def test_receipts_count_from_when_the_receipt_is_known() -> None:
     """Read, engaged and reply are not counted before; then each from there, with its own seconds."""
     pair = Pair()
     pair.world.send("a", "expert1")
     pair.world.sync("b", ts=pair.world.ts["a"] + 1000)
-    assert {a.receipt: a.since is None for a in pair.awaiting.open(len(pair.world.logs["b"]))} == {}
     pair.take()
     (stored, *others) = pair.awaiting.open(len(pair.world.logs["b"]))
     assert (stored.receipt, stored.met) == ("stored", True)
     assert [(a.receipt, a.since, a.met) for a in others] == [
         ("read", None, False), ("engaged", None, False), ("reply", None, False),
     ]  # fmt: skip
-    pair.world.sync("a", ts=pair.world.ts["b"] + 5000)
-    start = pair.world.ts["a"]
+    start = pair.world.ts["b"] + 700
+    assert pair.look(start) == []
+    assert pair.awaiting.next == start + READ["attention"] // 2
     assert pair.look(start + READ["attention"] // 2 - 1) == []
     assert pair.look(start + READ["attention"] // 2) == [("read", 1, "POST")]
     assert pair.look(start + 6 * HOUR) == [
         ("read", 2, "POST"), ("read", 3, "POST"), ("read", 4, "POST"), ("engaged", 1, "POST"),
     ]  # fmt: skip
+
+
+def test_a_node_that_was_started_again_counts_from_what_its_log_says() -> None:
+    """What it knew before is gone; its first own record that has seen the receipt is there, and an earlier knowledge stays."""
+    pair = Pair()
+    pair.world.send("a", "expert1")
+    start = pair.receive()
+    assert pair.look(start + 900) == []
+    assert pair.awaiting.next == start + READ["attention"] // 2
+    pair.world.sync("a", ts=start + 50_000)
+    pair.awaiting = Awaiting(pair.fold, "a")
+    assert pair.look(start + 60_000) == []
+    assert pair.awaiting.next == start + READ["attention"] // 2
+    late = Pair()
+    late.world.send("a", "expert1")
+    late.world.sync("b", ts=late.world.ts["a"] + 1000)
+    known = late.world.ts["b"]
+    assert late.look(known) == []
+    late.world.sync("a", ts=known + 50_000)
+    assert late.look(known + 60_000) == []
+    assert late.awaiting.next == known + READ["attention"] // 2
 
 
 @pytest.mark.parametrize(
