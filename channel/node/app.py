@@ -292,7 +292,8 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
     intake = Intake(station, shared, side_writer, known.get)
     sessions = Sessions(founding.chan, charter.mode, tls.fingerprint(certificate), station.member_key)
     return Part(
-        station, founding, peer_cert, shared, side_writer, Receiver(station, shared, refusals, partial(step, "cosigner")),
+        station, founding, peer_cert, shared, side_writer,
+        Receiver(station, shared, refusals, known.get, partial(step, "cosigner")),
         line, courier, Speaker(station, shared, side_writer, clock, secrets.token_bytes), refusals,
         Desk(station, sessions, intake, side_writer, courier), known,
     )  # fmt: skip

@@ -126,11 +126,9 @@ class Intake:
 
     def _check_crossing(self, submission: Submission, envelope: Envelope) -> None:
         """``Refused`` MODE, and one more in the alarm, for what was made in the other mode as far as this node can tell."""
-        keys = {hashlib.sha256(blob).digest(): blob for blob in submission.blobs}
+        blobs = {hashlib.sha256(blob).digest(): blob for blob in submission.blobs}
         chan = _named_channel(envelope)
-        modes = {_mode_of(keys[kid]) for kid in envelope.kids if kid in keys}
-        modes |= {self._foreign(name) for name in (*envelope.kids, chan) if name is not None}
-        if modes - {None, self._station.mode}:
+        if is_foreign(envelope, blobs, self._foreign, self._station.mode):
             self._station.alarms.add("MODE")
             self._station.wake()
             raise Refused("MODE")
@@ -197,6 +195,15 @@ def is_urgent(t: str, env: bytes) -> bool:
         return t == "msg" and read_envelope(env).read("msg", Payload).fmt in _NEVER_BLOCKED
     except Malformed:
         return False
+
+
+def is_foreign(
+    envelope: Envelope, blobs: Mapping[bytes, bytes], foreign: Callable[[bytes], int | None], mode: int
+) -> bool:
+    """Whether a signer's key object among ``blobs``, its key id or the channel named is of the other mode."""
+    modes = {_mode_of(blobs[kid]) for kid in envelope.kids if kid in blobs}
+    modes |= {foreign(name) for name in (*envelope.kids, _named_channel(envelope)) if name is not None}
+    return bool(modes - {None, mode})
 
 
 def _pending(submission: Submission, envelope: Envelope) -> Pending:

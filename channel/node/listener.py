@@ -19,7 +19,7 @@ from aiohttp import web
 
 from channel.log.log import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Appended, Entry
 from channel.node import requests
-from channel.node.intake import Rate, is_urgent
+from channel.node.intake import Rate, is_foreign, is_urgent
 from channel.node.refusals import Refusals, keep_evidence
 from channel.node.requests import answer, answer_raw, hex_bytes, number, read_body
 from channel.node.state import WRITING, Fatal, State
@@ -40,12 +40,14 @@ CONCURRENT = 8
 
 
 class Receiver:
-    """Takes the peer's log for one channel."""
+    """Takes the peer's log for one channel. ``foreign``: as the intake's, the mode of an id known elsewhere here."""
 
     def __init__(
-        self, station: Station, shared: Writer, refusals: Refusals, testing_step: Callable[[str], None]
-    ) -> None:
+        self, station: Station, shared: Writer, refusals: Refusals, foreign: Callable[[bytes], int | None],
+        testing_step: Callable[[str], None],
+    ) -> None:  # fmt: skip
         self._station, self._shared, self._refusals, self._step = station, shared, refusals, testing_step
+        self._foreign = foreign
         self._lock = asyncio.Lock()
 
     async def receive(self, raw: bytes) -> append.Outcome | tuple[append.Outcome, bytes]:
@@ -106,7 +108,7 @@ class Receiver:
         station.cosigned_peer = (notes.origin_parts(batch.note.origin)[2], batch.note.size, batch.note.root)
         station.learn(station.other, first, batch.records, blobs)
         for at in range(first, batch.note.size):
-            if _judged(station, at) == "MODE":
+            if _crosses(station, at, blobs, self._foreign):
                 station.alarms.add("MODE")
         self._step("e")
         return lines
@@ -294,11 +296,19 @@ def _outcome_answer(outcome: append.Outcome) -> web.Response:
     return response
 
 
-def _judged(station: Station, index: int) -> str:
-    """The fold's reason for a peer record, if it could judge it already."""
+def _crosses(
+    station: Station, index: int, blobs: Mapping[bytes, bytes], foreign: Callable[[bytes], int | None]
+) -> bool:
+    """Whether a peer record that the fold could judge already is refused, and was made for the other mode."""
     if index >= station.fold.cut["ab".index(station.other)]:
-        return ""
-    return station.fold.verdict(station.other, index).reason
+        return False
+    verdict = station.fold.verdict(station.other, index)
+    if verdict.reason in ("", "MODE") or verdict.envelope is None:
+        return verdict.reason == "MODE"
+    try:
+        return is_foreign(verdict.envelope, blobs, foreign, station.mode)
+    except Malformed:  # a payload that can't be read says nothing of a mode
+        return False
 
 
 def _urgent(records: tuple[bytes, ...]) -> bool:

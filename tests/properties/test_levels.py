@@ -67,7 +67,7 @@ def agreed(downs: list[Told], said: list[Told]) -> list[Told]:
     return found
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(STEPS.map(History), st.randoms(use_true_random=False))
 def test_both_sides_end_at_one_level(history: History, dice: random.Random) -> None:
     """Whatever crosses, and in whichever order each side reads it, every case and the channel have one level."""
@@ -85,7 +85,7 @@ def test_both_sides_end_at_one_level(history: History, dice: random.Random) -> N
         assert mine.verdict("ab"[t.p], t.i).reason == theirs.verdict("ab"[t.p], t.i).reason
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(STEPS.map(History))
 def test_no_raise_is_lost(history: History) -> None:
     """A raise counts, holds at once, and goes below its level only by an agreed lowering or closing that covers it."""
@@ -110,7 +110,7 @@ def test_no_raise_is_lost(history: History) -> None:
         assert rank(fold.case_level(case)) <= max(ups, default=-1)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(STEPS.map(History))
 def test_an_agreed_lowering_takes_what_lies_before_it(history: History) -> None:
     """Where no opening or raise of a case stands at or after an agreed ``at``, its level is at most what was agreed."""
@@ -122,7 +122,7 @@ def test_an_agreed_lowering_takes_what_lies_before_it(history: History) -> None:
             assert rank(fold.case_level(d.case)) <= rank(d.to or None)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(STEPS.map(History))
 def test_the_written_ladder_says_the_same(history: History) -> None:
     """Every verdict of the ladder, and every case's level on every pair of prefixes, are those of the code of 12.5."""
