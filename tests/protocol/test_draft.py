@@ -13,9 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import structs
 
-from channel.protocol.draft import OWN_BUCKETS, Proposal, open_own, proposal_body, read_proposal, seal_own
+from channel.protocol.draft import Proposal, open_own, proposal_body, read_proposal, seal_own
 from channel.protocol.header import Header
-from channel.protocol.message import BUCKETS, NONCE, Sealed, content_keys, open_message, seal, wrap_info
+from channel.protocol.message import NONCE, Sealed, content_keys, open_message, seal, wrap_info
 from channel.protocol.people import Draft, SideNote
 from keys.codec import pack, unpack
 from keys.envelope import join, media_type
@@ -28,6 +28,7 @@ RNG = random.Random(11)
 AUTHOR, SECOND = (PrivateKey(2, SIGN, RNG.randbytes(64)) for _ in range(2))
 SIGNERS = sorted((PrivateKey(2, SEAL, RNG.randbytes(32)) for _ in range(2)), key=lambda k: k.kid)
 PEER = PrivateKey(2, SEAL, RNG.randbytes(32))
+BUCKETS = (512, 2048, 8192, 32_768, 131_072, 524_288, 1_048_576)
 CHAN, DID = b"c" * 32, b"d" * 16
 CEK, MESSAGE_CEK = bytes(range(32)), bytes(range(1, 33))
 TIME = 1_795_478_400_000
@@ -106,7 +107,7 @@ def test_the_bytes_are_those_of_the_protocol(document, named):
     assert AESGCM(kenc).decrypt(NONCE, ct, hh) == filled(pack(sealed))
 
 
-@pytest.mark.parametrize("bucket", OWN_BUCKETS)
+@pytest.mark.parametrize("bucket", BUCKETS)
 def test_a_length_shows_only_its_bucket(bucket):
     """What fills a bucket to its last byte opens; the next byte takes the next bucket, and there is none after 1 MiB."""
     room = next(n for n in range(bucket, 0, -1) if len(pack(inner(body={"b": bytes(n)}))) <= bucket - 4)
@@ -119,7 +120,7 @@ def test_a_length_shows_only_its_bucket(bucket):
         assert (caught.value.code, caught.value.values["limit"]) == ("BODY_SIZE", bucket)
         return
     _, blob = seal_own(DRAFT, {"b": bytes(room + 1)}, KEYS, 2, CEK)
-    assert len(unpack(blob)[0]) - 16 == OWN_BUCKETS[OWN_BUCKETS.index(bucket) + 1]
+    assert len(unpack(blob)[0]) - 16 == BUCKETS[BUCKETS.index(bucket) + 1]
 
 
 @pytest.mark.parametrize(
@@ -309,8 +310,8 @@ def test_the_largest_message_fits_into_a_draft():
     """A body that fills the last bucket of messages, sealed to 20 keys, is a draft of 1 MiB."""
     readers = tuple(PrivateKey(2, SEAL, RNG.randbytes(32)) for _ in range(20))
     KEYS.update({k.kid: k.public for k in readers})
-    made = finished(readers, {"b": bytes(BUCKETS[-1] - 1000)})
-    assert len(unpack(made.blob)[0]) - 16 == BUCKETS[-1]
+    made = finished(readers, {"b": bytes(523_288)})
+    assert len(unpack(made.blob)[0]) - 16 == 524_288
     sealed, blob = seal_own(DRAFT, body_of(made), KEYS, 2, CEK)
     assert len(unpack(blob)[0]) - 16 == 1_048_576
     assert read_proposal(sealed, open_own(sealed, blob, SIGNERS[0], 2), SIGNERS[0], 2).blob == made.blob
