@@ -44,7 +44,7 @@ async def desk(ctx: Context, default_seat: str = "expert-1") -> AsyncIterator[Cl
 def _check_seat(client: Client) -> None:
     """``WrongUse`` SEAT_KEY for a key file under another seat's name: it would speak as someone else than was asked."""
     member = client.view.fold.party(client.view.letter).members.get(client.keys.sign.kid)
-    if member is not None and member.seat != client.keys.seat:
+    if member is not None and member.seat not in (client.keys.seat, client.keys.post):
         raise WrongUse("SEAT_KEY", seat=client.keys.seat, found=member.seat)
 
 

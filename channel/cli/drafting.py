@@ -46,7 +46,7 @@ def _tell(ctx: Context, client: Client, waiting: Waiting) -> None:
     say, names = ctx.terminal.texts.say, Names(client, ctx.terminal.texts)
     state = say(f"draft.{waiting_drafts.state(client, waiting)}")
     fmt = "?" if waiting.said is None else waiting.said.payload.fmt
-    seat = names.seat(client.view.letter, waiting.author.seat)
+    seat = names.place(client.view.letter, waiting.author)
     ctx.terminal.line(f"{waiting.did.hex()[:8]}  {fmt}  {utc(waiting.record.ts)}  {seat}  {state}")
     ctx.terminal.block("    ", say("cli.draft_missing", seats=seats(client, waiting.missing, ctx)))
     for seat_id, text in waiting.comments:

@@ -18,6 +18,7 @@ from channel.cli.present import find
 from channel.cli.times import moment
 from channel.client.client import Client
 from channel.client.composing import seal_keys
+from channel.client.seats import by_name
 from channel.protocol.book import Field
 from keys.errors import WrongUse
 from keys.plain import has_control
@@ -137,10 +138,9 @@ def _seal_key(client: Client, seat: str) -> bytes:
     code, colon, name = seat.partition(":")
     for letter in ("a", "b"):
         party = client.view.fold.party(letter)
-        if not colon or party.code == code.upper():
-            for member in party.members.values():
-                if member.seat == (name if colon else seat) and member.kem:
-                    return member.kem[0]
+        member = by_name(party).get(name if colon else seat)
+        if (not colon or party.code == code.upper()) and member is not None and member.kem:
+            return member.kem[0]
     seats = (f"{code.lower()}:{member.seat}" for code, member in seal_keys(client.view).values())
     raise WrongUse("NO_SEAT", seat=seat, seats=", ".join(seats))
 

@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from msgspec import structs
 
+from channel.client.seats import seat_of
 from channel.protocol.charter import Charter, CharterParty, Limits, NoteKeys
 from channel.protocol.defaults import default_policy
 from channel.protocol.founding import Founding, FoundingParty
@@ -26,13 +27,14 @@ from keys.shapes import ZERO, Mode, Role, Standing, TwoNames
 Random = Callable[[int], bytes]
 PARTIES = {"CN": ("China", "中国", "zh", "中方"), "US": ("United States", "美国", "en", "美方")}
 YEAR = 365 * 86_400_000
-# seat, English, Chinese, role, standing
+# name of the key file, English, Chinese, role, standing; two persons sit in the seat "duty", as in shifts
 SEATS: tuple[tuple[str, str, str, Role, Standing], ...] = (
     ("expert-1", "Expert 1", "专家一", "expert", "designated expert"),
     ("expert-2", "Expert 2", "专家二", "expert", "designated expert"),
     ("official", "Official", "官员", "official", "government"),
     ("principal", "Principal", "主管负责人", "official", "government"),
     ("duty", "Duty Officer", "值班员", "duty", "government"),
+    ("duty.2", "Duty Officer 2", "值班员二", "duty", "government"),
     ("operator", "Operator", "运行管理员", "operator", "government"),
     ("records", "Records Officer", "记录管理员", "records", "government"),
 )
@@ -40,7 +42,7 @@ SEATS: tuple[tuple[str, str, str, Role, Standing], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class MemberKeys:
-    """One seat with the private keys of the person who holds it."""
+    """A person with the private keys. ``seat``: the seat, and a number for a further person in it (``duty.2``)."""
 
     seat: str
     sign: PrivateKey
@@ -148,15 +150,15 @@ def _authority(
     root_env = sign("root", root, party.authority)
     members, persons, seats = [], [], []
     _, _, lang, side_zh = PARTIES[party.code]
-    for keys, (seat, en, zh, role, standing) in zip(party.members, SEATS, strict=True):
-        person = f"{party.code.lower()}-{seat}"
+    for keys, (name, en, zh, role, standing) in zip(party.members, SEATS, strict=True):
+        seat, person = seat_of(name), f"{party.code.lower()}-{name.replace('.', '-')}"
         claim = Claim(party=party.code, root=root_env.hash, person=person, seat=seat, role=role)
         pops = (
             make_pop(claim, keys.sign, random(16)),
             make_kem_pop(claim, keys.sign, keys.seal.kid, random(32), random(16)),
         )
         persons.append(Named(id=person, en=f"{party.code} {en}", zh=f"{side_zh}{zh}"))
-        seats.append(Named(id=seat, en=en, zh=zh))
+        seats += [Named(id=seat, en=en, zh=zh)] if seat == name else []
         members.append(
             Member(
                 person=person,

@@ -14,11 +14,13 @@ from msgspec import UNSET
 
 from channel.client.client import Client, Ill
 from channel.client.drafts import Waiting
+from channel.client.seats import by_name
 from channel.i18n import LANGUAGES, Texts
 from channel.protocol.formats import HeaderView
 from channel.protocol.header import Payload
 from channel.protocol.people import Ack
 from channel.protocol.verdicts import MessageView, PartyView, Signer
+from keys.documents import Member
 from keys.errors import Malformed, Refused, Unverified, WrongUse
 from keys.plain import plain, short
 
@@ -40,6 +42,12 @@ class Names:
         """A seat of a party."""
         return named(self.texts, self._party(letter).seats, id_)
 
+    def place(self, letter: str, member: Member) -> str:
+        """A member's seat, with a number for a further person in it: "Duty Officer 2"."""
+        name = next((name for name, m in by_name(self._party(letter)).items() if m.kid == member.kid), member.seat)
+        number = name.removeprefix(member.seat).replace(".", " ")
+        return self.seat(letter, member.seat) + number
+
     def post(self, letter: str, id_: str) -> str:
         """A seat with its party, as one word for "who": "US Expert 1"."""
         return f"{self._party(letter).code} {self.seat(letter, id_)}"
@@ -55,7 +63,7 @@ class Names:
             party = self._party(letter)
             order = {seat.id: at for at, seat in enumerate(party.roster.seats)}
             for kid, member in sorted(party.members.items(), key=lambda item: order.get(item[1].seat, 0)):
-                found[kid] = self.post(letter, member.seat)
+                found[kid] = f"{party.code} {self.place(letter, member)}"
         return found
 
     def messages(self) -> dict[bytes, str]:

@@ -18,6 +18,8 @@ from channel.cli.times import seconds
 from channel.client import drafts
 from channel.client.client import Client
 from channel.client.composing import Draft, header_of, seal_keys
+from channel.client.seats import by_name
+from channel.client.view import LETTERS
 from channel.i18n import Texts
 from channel.protocol.verdicts import MessageView
 from keys.errors import NotDelivered, Refused, WrongUse
@@ -87,28 +89,35 @@ def cosigners(client: Client, seats: str | None) -> tuple[bytes, ...]:
     if seats is None:
         return ()
     members = client.view.fold.party(client.view.letter).members
-    by_seat = {m.seat: m.kid for m in members.values()}
+    named = by_name(client.view.fold.party(client.view.letter))
     own = members[client.keys.sign.kid]
     kids = []
     for seat in dict.fromkeys(part.strip() for part in seats.split(",") if part.strip()):
-        if seat not in by_seat:
-            raise WrongUse("NO_SEAT", seat=seat, seats=", ".join(by_seat))
-        if members[by_seat[seat]].person == own.person:
+        if seat not in named:
+            raise WrongUse("NO_SEAT", seat=seat, seats=", ".join(named))
+        if named[seat].person == own.person:
             raise Refused("SELF_APPROVAL", seat=seat)
-        kids.append(by_seat[seat])
+        kids.append(named[seat].kid)
     return tuple(kids)
 
 
 def readers(client: Client, seats: str | None) -> tuple[bytes, ...] | None:
-    """Seal key ids of seats such as "us:expert-1,cn:duty"; None where nobody was named. ``WrongUse`` NO_SEAT."""
+    """Seal key ids of seats such as "us:expert-1,cn:duty"; None where nobody was named. ``WrongUse`` NO_SEAT.
+
+    A seat stands for all who sit in it, one with a number ("cn:duty.2") for that person alone.
+    """
     if seats is None:
         return None
-    held = {kid: f"{code.lower()}:{member.seat}" for kid, (code, member) in seal_keys(client.view).items()}
+    names = {m.kid: name for x in LETTERS for name, m in by_name(client.view.fold.party(x)).items()}
+    seated: dict[str, set[bytes]] = {}
+    for kid, (code, member) in seal_keys(client.view).items():
+        for name in (member.seat, names[member.kid]):
+            seated.setdefault(f"{code.lower()}:{name}", set()).add(kid)
     named = [part.strip().lower() for part in seats.split(",") if part.strip()]
     for seat in named or [seats.strip()]:
-        if seat not in held.values():
-            raise WrongUse("NO_SEAT", seat=seat, seats=", ".join(dict.fromkeys(held.values())))
-    return tuple(kid for kid, seat in held.items() if seat in named)
+        if seat not in seated:
+            raise WrongUse("NO_SEAT", seat=seat, seats=", ".join(seated))
+    return tuple(set[bytes]().union(*(seated[seat] for seat in named)))
 
 
 async def hand_in(ctx: Context, client: Client, draft: Draft, options: dict[str, Any]) -> MessageView | None:
@@ -182,7 +191,7 @@ def seats(client: Client, kids: tuple[bytes, ...], ctx: Context) -> str:
     """Seats of the own side by key ids."""
     names = Names(client, ctx.terminal.texts)
     members = client.view.fold.party(client.view.letter).members
-    found = [names.seat(client.view.letter, members[kid].seat) for kid in kids if kid in members]
+    found = [names.place(client.view.letter, members[kid]) for kid in kids if kid in members]
     return ("、" if ctx.terminal.lang == "zh" else ", ").join(found) or "-"
 
 

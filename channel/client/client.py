@@ -20,6 +20,7 @@ from msgspec import UNSET
 
 from channel.client.composing import Draft, book_of, compose
 from channel.client.home import DeskHome
+from channel.client.seats import seat_of
 from channel.client.view import LETTERS, View, blobs_named
 from channel.client.wire import Wire
 from channel.clock import Clock
@@ -41,11 +42,16 @@ State = Literal["logged", "delivered", "anchored", "read"]
 
 @dataclass(frozen=True, slots=True)
 class SeatKeys:
-    """An unlocked person in a seat."""
+    """An unlocked person in a seat. ``seat``: as people type it, with a number for a further person (``duty.2``)."""
 
     seat: str
     sign: PrivateKey
     seal: PrivateKey
+
+    @property
+    def post(self) -> str:
+        """The seat itself."""
+        return seat_of(self.seat)
 
 
 class Ill(Refused):

@@ -43,7 +43,7 @@ def reveal(client: Client, message: MessageView, fields: Collection[str], why: W
     opened = client.open(message)
     party = client.view.fold.party(message.verdict.letter).code
     own = client.view.fold.party(client.view.letter)
-    by = f"{own.code}:{client.keys.seat}"
+    by = f"{own.code}:{client.keys.post}"
     shown = {name: opened.body[name] for name in fields if name in opened.body} if fields else opened.body
     limits = client.book().defaults(payload.fmt)
     tlp = strictest(TLP, [_named(payload.tlp, limits["tlp"]), *_in_rows(shown, "tlp")])

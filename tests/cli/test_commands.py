@@ -67,7 +67,7 @@ def test_init_writes_nothing_over(trial):
 def test_secrets_are_for_their_owner_alone(trial):
     """Keys, seeds and passphrases have no right for anybody else."""
     secret = [*trial.rglob("*.key"), *trial.rglob("keys.dcm"), *trial.rglob("tls-key.pem"), *trial.rglob("passphrase")]
-    assert len(secret) == 2 * (7 + 3 + 1 + 1 + 1)
+    assert len(secret) == 2 * (8 + 3 + 1 + 1 + 1)
     assert {p.stat().st_mode & 0o777 for p in secret} == {0o600}
 
 

@@ -57,9 +57,9 @@ def test_more_readers_than_the_policy_allows_are_one_error(tmp_path, need):
     machine = Machine(tmp_path / "trial", limits=limits)
     try:
         machine.start("us", "cn")
-        machine.good("us", "send", "text", "--to", "us:expert-1,cn:duty,cn:records")
+        machine.good("us", "send", "text", "--to", "us:expert-1,cn:duty.2,cn:records")
         for lang in ("en", "zh"):
-            result = machine.command("us", "send", "text", "--to", "us:expert-1,cn:duty,cn:official", lang=lang)
+            result = machine.command("us", "send", "text", "--to", "us:expert-1,cn:duty.2,cn:official", lang=lang)
             assert (result.exit_code, result.stdout) == (4, "")
             assert "5" in result.stderr
             assert bool(CHINESE.search(result.stderr)) == (lang == "zh")
