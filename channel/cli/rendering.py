@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from channel.cli import in_force
 from channel.cli.group import Context
 from channel.cli.present import Names
 from channel.client.client import Client
@@ -64,7 +65,11 @@ def show_record(ctx: Context, client: Client, verdict: Verdict) -> None:
         t = verdict.record.t if verdict.record else "leaf"
         kind = ctx.terminal.texts.say(f"record.{t}") if f"record.{t}" in ctx.terminal.texts else t
         ctx.terminal.line(f"{number}  {kind}")
-    item = {"record": number, "t": verdict.record.t if verdict.record else "", "format": fmt or None, "body": body}
+    counts = in_force.in_force(client, verdict)
+    ctx.terminal.lines(in_force.lines(ctx.terminal.texts, verdict, counts))
+    t = verdict.record.t if verdict.record else ""
+    item: dict[str, Any] = {"record": number, "t": t, "format": fmt or None, "body": body}
+    item |= {"in_force": counts} if counts else {}
     ctx.terminal.item({**item, "reason": verdict.reason, "signers": [s.seat for s in verdict.signers]})
     if verdict.reason not in ("", "OPAQUE"):
         raise Refused("NOT_COUNTED", record=number, reason=ctx.terminal.texts.say(f"refused.{verdict.reason}"))

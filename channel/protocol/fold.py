@@ -227,6 +227,29 @@ class Fold:
         del letter
         return self._known.policy_at(self._ends).hash
 
+    def in_force(self, payload: bytes) -> tuple[tuple[int | None, int | None], tuple[int | None, int | None]]:
+        """For logs a and b: where a valid document stands, and the first record, maybe the next one, that stands on it.
+
+        A policy is in force once it stands in both logs (version 1 from the opening on), any other document once it
+        stands in its own.
+        """
+        found = [next((e.i for e in log if not e.reason and e.ph == payload), None) for log in self._entries]
+        at = (found[0], found[1])
+        if payload == self._known.opening.policy_hash:
+            return at, (OPENING_SIZE, OPENING_SIZE)
+        shared = any(p.hash == payload for side in self._known.sides for p in side.policies)
+        if at == (None, None) or (shared and None in at):
+            return at, (None, None)
+        need = [0 if i is None else i + 1 for i in at]
+        first = [self._first(p, need[p], need[1 - p]) for p in (0, 1)]
+        return at, (first[0], first[1])
+
+    def _first(self, p: int, own: int, other: int) -> int | None:
+        """The first index of a log with ``own`` records below it and ``other`` of the other log seen, the next included."""
+        log = self._entries[p]
+        found = next((e.i for e in log if e.i >= own and e.seen >= other), None)
+        return len(log) if found is None and log[-1].seen >= other else found
+
     @property
     def _ends(self) -> tuple[int, int]:
         return len(self._entries[0]), len(self._entries[1])
