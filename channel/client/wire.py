@@ -58,6 +58,27 @@ class Notes(TypedDict):
     b: LogNotes
 
 
+class LinkState(TypedDict):
+    """The line as the own node sees it: ``heard`` in ms, ``address`` the number of the one that answered last."""
+
+    state: str
+    heard: int
+    size: int
+    delivered: int
+    addresses: int
+    address: int
+
+
+class Carried(TypedDict):
+    """What a file carried by hand was: records [first, size) of a log; the answer file, empty for answers."""
+
+    kind: str
+    log: str
+    first: int
+    size: int
+    answers: bytes
+
+
 class Wire:
     """Requests of one person's session to the own node. Use as an async context. ``seconds``: the longest wait."""
 
@@ -125,6 +146,18 @@ class Wire:
     async def anchor(self) -> None:
         """Ask for anchors over what both logs hold now."""
         await self._signed("POST", "/dcx/v1/anchor")
+
+    async def link(self) -> LinkState:
+        """How the line is, as the own node sees it."""
+        return _read(await self._signed("GET", "/dcx/v1/link"), LinkState)
+
+    async def carry_out(self, most: int) -> bytes:
+        """A file for the other side of what it has not cosigned, of at most ``most`` bytes."""
+        return await self._signed("GET", f"/dcx/v1/carry?most={most}")
+
+    async def carry_in(self, raw: bytes, *, again: bool = False) -> Carried:
+        """Hand in a file that was carried; ``again``: for the answer to one that was taken before."""
+        return _read(await self._signed("POST", "/dcx/v1/carry" + ("?again=1" if again else ""), raw), Carried)
 
     async def health(self) -> dict[str, Any]:
         """The node's state, without a session."""

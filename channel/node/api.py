@@ -17,11 +17,13 @@ from aiohttp import web
 
 from channel import __version__
 from channel.log.notes import EXPORTED
+from channel.node import carry
 from channel.node.feed import follow
 from channel.node.intake import MAX_SUBMISSION, Intake
 from channel.node.listener import records_of
 from channel.node.requests import answer, answer_raw, hex_bytes, number, read_body
 from channel.node.sessions import SESSION_SECONDS, Session, Sessions, read_header
+from channel.node.state import Fatal
 from channel.node.writer import Pending
 from channel.protocol import merkle
 from keys.errors import Malformed, Refused, Unavailable, Unverified
@@ -29,7 +31,9 @@ from keys.errors import Malformed, Refused, Unavailable, Unverified
 if TYPE_CHECKING:
     from channel.clock import Clock
     from channel.log.log import Log
+    from channel.node.carry import Carrier
     from channel.node.courier import Courier
+    from channel.node.line import Line
     from channel.node.station import Station
     from channel.node.telemetry import Telemetry
     from channel.node.writer import Writer
@@ -48,13 +52,19 @@ class Desk:
     intake: Intake
     side: Writer
     courier: Courier
+    carrier: Carrier
+    line: Line
 
 
 class Api:
     """The desk listener of a node; ``desks`` by channel id."""
 
-    def __init__(self, desks: Mapping[bytes, Desk], party: str, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self, desks: Mapping[bytes, Desk], party: str, clock: Clock, telemetry: Telemetry,
+        fatal: Callable[[BaseException], None],
+    ) -> None:  # fmt: skip
         self._desks, self._party, self._clock, self._telemetry = desks, party, clock, telemetry
+        self._fatal = fatal
         self._logins = 0
 
     def routes(self) -> list[web.RouteDef]:
@@ -71,6 +81,9 @@ class Api:
             web.get("/dcx/v1/proof/{log}/{index}", self._signed(self._proof)),
             web.get("/dcx/v1/feed", self._signed(self._feed)),
             web.post("/dcx/v1/anchor", self._signed(self._anchor)),
+            web.get("/dcx/v1/link", self._signed(self._link)),
+            web.get("/dcx/v1/carry", self._signed(self._carry)),
+            web.post("/dcx/v1/carry", self._signed(self._carry, carry.MAX_FILE)),
         ]
 
     async def _health(self, _request: web.Request) -> web.Response:
@@ -180,6 +193,26 @@ class Api:
                     await station.changed(1.0)
         except TimeoutError:
             raise Unavailable("ANCHOR", seconds=int(ANCHOR_SECONDS)) from None
+
+    async def _link(self, _request: web.Request, desk: Desk, _session: Session, _body: bytes) -> web.Response:
+        """The line as this node sees it; of addresses their number alone."""
+        station, line = desk.station, desk.line
+        return answer({
+            "state": station.state.value, "heard": station.heard_ms,
+            "size": station.sizes[station.letter], "delivered": station.delivered,
+            "addresses": line.addresses, "address": line.address + 1,
+        })  # fmt: skip
+
+    async def _carry(self, request: web.Request, desk: Desk, session: Session, body: bytes) -> web.Response:
+        """Out: what the other side lacks, to be carried by hand; in: a file that was."""
+        desk.carrier.check_role(session.kid)
+        if request.method == "GET":
+            return await carry.give(request, desk.carrier)
+        try:
+            return await carry.take(request, body, desk.carrier)
+        except Fatal as e:
+            self._fatal(e)
+            raise Unavailable("RECOVERING", state=desk.station.state.value) from e
 
     def _of_query(self, request: web.Request) -> Desk:
         desk = self._desks.get(hex_bytes(request.query.get("chan"), 32, "chan"))

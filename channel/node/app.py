@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from aiohttp import web
@@ -26,11 +27,14 @@ from channel.log.journal import Journal
 from channel.log.redis import RedisServer
 from channel.node import tls
 from channel.node.api import Api, Desk
+from channel.node.carry import Carrier
 from channel.node.committer import Committer
 from channel.node.config import Address, ChannelConfig, NodeConfig, read_config
-from channel.node.courier import Courier, Line
+from channel.node.courier import Courier
 from channel.node.ending import END_SECONDS, STORE_SECONDS, at_end, cancel_for_sure, end_for_sure
 from channel.node.intake import Intake
+from channel.node.line import Line
+from channel.node.linetest import LineTest
 from channel.node.listener import Listener, Receiver
 from channel.node.recovering import Recovering
 from channel.node.refusals import Refusals
@@ -140,7 +144,7 @@ async def serving(
         listener = Listener(
             node.stations, {p.station.chan: p.receiver for p in parts}, pins, clock, node.fail
         )  # fmt: skip
-        api = Api({p.station.chan: p.desk for p in parts}, config.party, clock, telemetry)
+        api = Api({p.station.chan: p.desk for p in parts}, config.party, clock, telemetry, node.fail)
         peer_tls = tls.peer_server_context(config.tls_cert, config.tls_key, set(pins.values()))
         node.peer_url = await _listen(stack, listener.routes(), config.peer_listen, peer_tls, telemetry)
         desk_tls = tls.desk_context(config.tls_cert, config.tls_key)
@@ -171,6 +175,7 @@ class Part:
     line: Line
     courier: Courier
     speaker: Speaker
+    linetest: LineTest
     refusals: Refusals
     desk: Desk
     known: dict[bytes, int]
@@ -185,7 +190,7 @@ class Part:
 
     def loops(self, recovering: Recovering) -> list[Coroutine[Any, Any, None]]:
         """Everything that runs for this channel; what follows the logs begins once they may be written."""
-        followers = (self.courier.run, self.speaker.run, self._retain)
+        followers = (self.courier.run, self.speaker.run, self.linetest.run, self._retain)
         return [self.shared.run(), self.side.run(), self._recover(recovering), *map(self._once_ready, followers)]
 
     async def _recover(self, recovering: Recovering) -> None:
@@ -291,11 +296,16 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
     refusals, known = Refusals(config.path.parent, founding.chan), dict[bytes, int]()
     intake = Intake(station, shared, side_writer, known.get)
     sessions = Sessions(founding.chan, charter.mode, tls.fingerprint(certificate), station.member_key)
+    receiver = Receiver(station, shared, refusals, known.get, partial(step, "cosigner"))
+
+    async def ask() -> None:
+        telemetry.say("a human line test is due", channel=founding.chan)
+
     return Part(
-        station, founding, peer_cert, shared, side_writer,
-        Receiver(station, shared, refusals, known.get, partial(step, "cosigner")),
-        line, courier, Speaker(station, shared, side_writer, clock, secrets.token_bytes), refusals,
-        Desk(station, sessions, intake, side_writer, courier), known,
+        station, founding, peer_cert, shared, side_writer, receiver,
+        line, courier, Speaker(station, shared, side_writer, clock, secrets.token_bytes),
+        LineTest(station, shared, courier, line, SimpleNamespace(every=900, alternate=86_400, human=86_400), clock, secrets.token_bytes, ask), refusals,
+        Desk(station, sessions, intake, side_writer, courier, Carrier(station, courier, receiver), line), known,
     )  # fmt: skip
 
 

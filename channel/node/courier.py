@@ -8,15 +8,12 @@ when idle a heartbeat: an anchor over the same size with a new time (docs/protoc
 from __future__ import annotations
 
 import hashlib
-import ssl
-from dataclasses import dataclass
-from io import BytesIO
+from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import aiohttp
-
+from channel.node.line import backoff
 from channel.node.state import State
-from channel.node.tls import fingerprint
 from channel.protocol import append
 from channel.protocol import note as notes
 from channel.protocol.record import try_read
@@ -27,66 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from channel.clock import Clock
+    from channel.node.line import Line, Reply
     from channel.node.station import Station
     from channel.node.writer import Released
     from channel.protocol.note import Note
 
 ANCHOR_SECONDS = 0.7  # after the first record that no anchor covers; the rule is one second at most
-BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0)
-SEND_SECONDS = 30.0
 AT_HAND_BYTES = 16 << 20  # records and blobs that are kept in memory for the line
-AT_ONCE_BYTES = 1 << 20  # a body below it goes out in one piece with its headers
-
-
-def backoff(failures: int) -> float:
-    """Seconds to wait after so many failures in a row."""
-    return 0.0 if failures == 0 else BACKOFF[min(failures, len(BACKOFF)) - 1]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the peer answered."""
-
-    status: int
-    body: bytes
-
-
-class Line:
-    """The way to the peer: its addresses in order, its pinned certificate, and the bytes a second it may carry."""
-
-    def __init__(self, urls: Sequence[str], context: ssl.SSLContext, cert: bytes, rate: int, clock: Clock) -> None:
-        self._urls, self._context, self._rate, self._clock = tuple(urls), context, rate, clock
-        self._pin = aiohttp.Fingerprint(fingerprint(cert))
-        self._http: aiohttp.ClientSession | None = None
-
-    async def ask(self, method: str, path: str, body: bytes = b"") -> Reply:
-        """The first answer of an address; ``Unavailable`` PEER if none answers."""
-        if self._http is None:
-            # The chain is verified against the pinned certificate alone and the whole certificate compared after it.
-            self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._pin, limit=8),
-                timeout=aiohttp.ClientTimeout(total=SEND_SECONDS, connect=5),
-                trust_env=False,
-            )
-        why = ""
-        for url in self._urls:
-            try:
-                data = body if len(body) < AT_ONCE_BYTES else BytesIO(body)
-                async with self._http.request(method, url + path, data=data or None, ssl=self._context) as answer:
-                    raw = await answer.content.read(append.MAX_REQUEST + 1)
-                    while len(raw) <= append.MAX_REQUEST and (more := await answer.content.read(1 << 20)):
-                        raw += more
-                    if self._rate:
-                        await self._clock.sleep((len(body) + len(raw)) / self._rate)
-                    return Reply(answer.status, raw)
-            except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as e:
-                why = type(e).__name__
-        raise Unavailable("PEER", why=why)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._http is not None:
-            await self._http.close()
+WAYS = 256  # deliveries of which it is remembered how they went
 
 
 class Courier:
@@ -105,6 +50,7 @@ class Courier:
         self._failures = 0
         self._at_hand: list[Released] = []
         self._anchor: Note | None = None
+        self._ways: deque[tuple[int, int, int | None]] = deque(maxlen=WAYS)
 
     async def run(self) -> None:
         """Carry for ever. A peer that does not answer makes the channel DEGRADED, its false signature FROZEN_PEER.
@@ -148,6 +94,44 @@ class Courier:
         while sum(map(_weight, self._at_hand)) > AT_HAND_BYTES:
             del self._at_hand[0]
 
+    def way_of(self, index: int) -> int | None:
+        """The address by which a delivered record went; None if it went by hand, or nobody knows any more."""
+        for first, size, address in self._ways:
+            if first <= index < size:
+                return address
+        return 0 if self._line.addresses == 1 else None
+
+    async def pack(self, most: int) -> list[bytes]:
+        """What the other side has not cosigned, as whole requests of together at most ``most`` bytes, to carry by hand.
+
+        Below the limit of one request quick notes go alone: little is to be printed. ``Refused`` NOTHING_TO_CARRY, or
+        CARRY_SIZE where not even the first fits. The cursor stays: the answers move it.
+        """
+        station, whole = self._station, most >= append.MAX_REQUEST
+        if station.delivered >= station.sizes[station.letter]:
+            raise Refused("NOTHING_TO_CARRY")
+        end = (await self._make_anchor()).size if whole else station.sizes[station.letter]
+        at, bodies = max(self.cursor, station.delivered), list[bytes]()
+        while at < end or not bodies:
+            note, recs, blobs = await self._stored(at, most, quick=not whole)
+            body = append.Request(old=at, note=note.encode(), recs=recs, blobs=blobs).encode()
+            if sum(map(len, bodies)) + len(body) > most - 8 - 4 * (len(bodies) + 1):
+                break
+            bodies.append(body)
+            at = note.size
+        if not bodies:
+            raise Refused("CARRY_SIZE", size=len(body), limit=most)
+        return bodies
+
+    async def take_carried(self, note: Note) -> None:
+        """The peer's lines under an own note, brought by hand; what is wrong with them says ``append.check_answer``."""
+        _, (name, _) = self._station.note_keys(self._station.letter)
+        lines = [line for line in note.lines if line.name == name]
+        bare = replace(note, lines=tuple(line for line in note.lines if line.name != name))
+        first = self._station.delivered
+        await self._take(bare, notes.encode_lines(lines))
+        self._ways.append((first, note.size, None))
+
     async def _step(self) -> bool | None:
         """Send what is next: True if something was sent, None if nothing was due."""
         now = self._clock.monotonic()
@@ -159,7 +143,7 @@ class Courier:
             self._anchor_due = None
             self._anchor = anchor = await self._make_anchor()
             if anchor.size == self.cursor:
-                await self._send(anchor, self.cursor, (), ())
+                await self._send(anchor, (), (), old=self.cursor)
                 return True
         if self.cursor < self._station.sizes[self._station.letter]:  # a new anchor goes with its records
             await self._send_batch()
@@ -189,37 +173,47 @@ class Courier:
             note = self._anchor
         blobs = {h: blob for b in batches[:fits] for h, blob in b.blobs.items()}
         records = tuple(raw for b in batches[:fits] for raw in b.records)
-        await self._send(note, self.cursor, records, tuple(blobs[h] for h in sorted(blobs)))
+        await self._send(note, records, tuple(blobs[h] for h in sorted(blobs)), old=self.cursor)
 
     async def _send_stored(self) -> None:
+        at = self.cursor
+        await self._send(*(await self._stored(at)), old=at)
+
+    async def _stored(
+        self, at: int, most: int = append.MAX_BATCH, *, quick: bool = False
+    ) -> tuple[Note, tuple[bytes, ...], tuple[bytes, ...]]:
+        """One batch from ``at`` on, as the store has it: its note, its records, the blobs that they name."""
         station = self._station
         log, size = station.own, station.sizes[station.letter]
-        kept = sorted(key for key in await log.kept_notes() if self.cursor < key.size <= size)
-        records = await log.records(self.cursor, min(size, self.cursor + append.MAX_RECORDS))
+        if at == size:  # the peer has it all and its answer was lost
+            return notes.parse(station.newest[station.letter]), (), ()
+        kept = sorted(k for k in await log.kept_notes() if at < k.size <= size and not (quick and k.anchor))
+        records = await log.records(at, min(size, at + append.MAX_RECORDS))
         named = [record.blobs if (record := try_read(raw)) else () for raw in records]
         blobs: dict[bytes, bytes] = {}
         for digest in {h for some in named for h in some}:
             blobs[digest] = await self._blob(digest)
         weights = [len(raw) + sum(len(blobs[h]) for h in some) for raw, some in zip(records, named, strict=True)]
-        most = self.cursor + append.next_batch(weights)
-        fits = [key for key in kept if key.size <= most] or kept[:1]
+        last = at + _fitting(weights, most)
+        fits = [key for key in kept if key.size <= last] or kept[:1]
         chosen = max(fits, key=lambda key: (key.anchor, key), default=None)
         raw_note = await log.kept_note(chosen) if chosen else None
         if chosen is None or raw_note is None:
             raise Problem("NO_NOTE", log=log.name, note=size)
-        count = chosen.size - self.cursor
+        count = chosen.size - at
         need = {h for some in named[:count] for h in some}
         sent = tuple(blobs[h] for h in sorted(need) if blobs[h])
-        await self._send(notes.parse(raw_note), self.cursor, tuple(records[:count]), sent)
+        return notes.parse(raw_note), tuple(records[:count]), sent
 
-    async def _send(self, note: Note, old: int, recs: tuple[bytes, ...], blobs: tuple[bytes, ...]) -> None:
+    async def _send(self, note: Note, recs: tuple[bytes, ...], blobs: tuple[bytes, ...], *, old: int) -> None:
         body = append.Request(old=old, note=note.encode(), recs=recs, blobs=blobs).encode()
         reply = await self._line.ask("POST", "/dcx/v1/append", body)
         match reply.status:
             case 200:
                 await self._take(note, reply.body)
+                self._ways.append((old, note.size, reply.address))
             case 409:
-                self._resume(append.read_size(reply.body))
+                self._resume(append.read_size(reply.body), old)
             case 424:
                 await self._send_missing(note, old, recs, blobs, append.read_missing(reply.body))
             case _:
@@ -241,6 +235,7 @@ class Courier:
         if reply.status != 200:
             raise _peer_problem(reply)
         await self._take(note, reply.body)
+        self._ways.append((old, note.size, reply.address))
 
     async def _take(self, note: Note, lines: bytes) -> None:
         """Verify the peer's lines and store the note: delivered, and for an anchor anchored."""
@@ -257,11 +252,11 @@ class Courier:
         station.peer_has(note.size)
         self._moved()
 
-    def _resume(self, size: int) -> None:
+    def _resume(self, size: int, old: int) -> None:
         """The peer is elsewhere: go on from there. More than we have is nothing that we signed."""
         if size > self._station.sizes[self._station.letter]:
             raise Unavailable("PEER_AHEAD", size=size)
-        if size == self.cursor:
+        if size == old:
             raise Unavailable("PEER", why="409")
         self.cursor = size
 
@@ -281,6 +276,14 @@ class Courier:
         if self._anchor_due is not None:
             due.append(self._anchor_due)
         return max(0.01, min(due) - now)
+
+
+def _fitting(weights: Sequence[int], most: int) -> int:
+    """How many of the records go into one batch of at most ``most`` bytes; at least one."""
+    count = append.next_batch(weights)
+    while count > 1 and sum(weights[:count]) > most:
+        count -= 1
+    return count
 
 
 def _weight(batch: Released) -> int:

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Literal
 from channel.log.log import Appended, Entry
 from channel.log.notes import COSIGNED, NoteKey
 from channel.node import gaps
-from channel.node.courier import backoff
 from channel.node.intake import SHARED, SIDE
+from channel.node.line import backoff
 from channel.node.listener import blobs_of
 from channel.node.refusals import freezes
 from channel.node.state import Fatal, State
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from channel.clock import Clock
     from channel.log.journal import Journal
     from channel.log.log import Log
-    from channel.node.courier import Line
+    from channel.node.line import Line
     from channel.node.refusals import Refusals
     from channel.node.station import Station
     from channel.node.writer import Writer

@@ -9,8 +9,8 @@ import pytest
 
 from channel.clock import ManualClock
 from channel.node.config import read_config
-from channel.node.courier import backoff
 from channel.node.intake import Rate
+from channel.node.line import backoff
 from channel.node.sessions import NONCE_SECONDS, SESSION_SECONDS, Sessions, read_header
 from channel.node.stamps import Stamps
 from channel.node.state import MOVES, State
