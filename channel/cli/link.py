@@ -22,7 +22,8 @@ from channel.cli.times import seconds
 from channel.client import linetests, neutral, printed
 from channel.client.client import Client
 from channel.client.composing import Draft
-from channel.protocol.append import MAX_REQUEST
+from channel.protocol.append import MAX_REQUEST, carry_unpack, read_request
+from channel.protocol.note import parse
 from channel.protocol.verdicts import MessageView
 from keys.errors import Malformed, NotDelivered, Refused, Unverified, WrongUse
 from keys.keyring import write_file
@@ -241,8 +242,12 @@ async def _out(ctx: Context, file: Path, *, as_lines: bool) -> None:
     async with desk(ctx) as client:
         raw = await client.wire.carry_out(printed.MAX_BYTES if as_lines else MAX_REQUEST)
         _write(file, raw, as_lines=as_lines)
+        until = parse(read_request(carry_unpack(raw)[-1]).note).size
+        left = (await client.wire.link())["size"] - until
         ctx.terminal.say("link.carried_out", path=file, size=len(raw))
-        ctx.terminal.item({"path": str(file), "size": len(raw), "printed": as_lines})
+        if left > 0:
+            ctx.terminal.say("link.carried_more", count=left)
+        ctx.terminal.item({"path": str(file), "size": len(raw), "printed": as_lines, "left": max(0, left)})
 
 
 @carry.command(name="in", short_help="Take a carried file or its answer / 读取携带文件或其应答")

@@ -166,7 +166,7 @@ def test_files_carry_messages_both_ways(unplugged, tmp_path):
     assert status["undelivered"] > 0
     file = tmp_path / "to-cn"
     (out,) = machine.good("us", "link", "carry", "out", file)
-    assert (out["path"], out["printed"]) == (str(file), False)
+    assert (out["path"], out["printed"], out["left"]) == (str(file), False, 0)
     assert file.stat().st_mode & 0o777 == 0o600
     refused(machine, "us", "out", file, exit_code=4, code="EXISTS")
     (taken,) = machine.good("cn", "link", "carry", "in", file)
@@ -241,3 +241,21 @@ def test_a_printed_file_is_typed_in_again(unplugged, tmp_path):
     machine.good("us", "link", "carry", "in", tmp_path / "typed.answer")
     (shown,) = machine.good("us", "show", sent["number"])
     assert shown["state"] == "delivered"
+
+
+def test_what_does_not_fit_on_paper_comes_in_turns(unplugged, tmp_path):
+    """Of more than is printed at once the beginning is written, and how much waits is said; in turns all is delivered."""
+    machine = unplugged
+    sent = machine.good("us", "send", *(["x" * 400] * 12), "--wait", "logged")
+    for turn in range(9):
+        file = tmp_path / str(turn)
+        (out,) = machine.good("us", "link", "carry", "out", file, "--print")
+        assert file.stat().st_size < 160_000
+        machine.good("cn", "link", "carry", "in", file)
+        machine.good("us", "link", "carry", "in", f"{file}.answer")
+        if out["left"] == 0:
+            break
+    assert 0 < turn < 8
+    inbox = [m["number"] for m in machine.good("cn", "inbox")]
+    assert [number for number in inbox if number in {m["number"] for m in sent}] == [m["number"] for m in sent]
+    assert {m["state"] for m in machine.good("us", "inbox") if m["number"] in inbox} <= {"delivered", "anchored"}
