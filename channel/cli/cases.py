@@ -11,7 +11,7 @@ import click
 from channel.cli.desk import desk
 from channel.cli.group import Context, channel
 from channel.cli.present import Names, author, payload_of
-from channel.cli.sending import find_case
+from channel.cli.sending import find_case, tell_suspended
 from channel.client.cases import Case, cases, read_case
 from channel.client.client import Client
 from keys.plain import plain, utc
@@ -37,6 +37,7 @@ async def _case(ctx: Context, ref: str | None, *, closed: bool) -> None:
             ctx.terminal.item(_item(each))
         if not found:
             ctx.terminal.say("cli.no_cases")
+        tell_suspended(ctx, client)
 
 
 def _level(ctx: Context, level: str | None) -> str:
@@ -75,7 +76,7 @@ def _show(ctx: Context, client: Client, case: Case) -> None:
     ctx.terminal.say("case.messages", count=len(case.messages))
     for message in case.messages:
         fmt = payload_of(message).fmt
-        form = client.book().files.formats[fmt].text(lang)
+        form = client.book(message).files.formats[fmt].text(lang)
         ctx.terminal.line(f"  {message.verdict.number}  {fmt} {form}")
     ctx.terminal.item(_item(case))
 

@@ -9,19 +9,25 @@ from typing import Any
 import click
 
 from channel.cli.desk import desk
-from channel.cli.entering import read_body, sayable
+from channel.cli.entering import field_of, read_body, sayable
 from channel.cli.group import Context, channel
 from channel.cli.present import find, payload_of
 from channel.cli.sending import case_of, cosigners, find_case, hand_in, language, readers, sending, with_body
 from channel.cli.times import moment, seconds
 from channel.client.client import Client
 from channel.client.composing import Draft
+from channel.protocol.charter import ORDER
 from channel.protocol.header import Move
 from channel.protocol.verdicts import MessageView
 from keys.errors import Refused, WrongUse
 
+FACTS = ("category", "origin", "intent", "since", "control")
 CODED = ("category", "origin", "intent", "control")
-FORMATS = [f"F{n:02d}" for n in (1, 3, 4, 5, 6, 8, 9, 10, 11, 13)]  # F02, F07, F12 and F14 have commands of their own
+FORMATS = [f"F{n:02d}" for n in range(1, 15)]
+ELSEWHERE = {"F02": "readback", "F07": "reply", "F12": "raise", "F14": "correct"}
+"""Formats that commands of their own make; here their fields are listed."""
+LEVELS = {"F01": "routine", "F08": "routine"}
+"""Of messages that stand in no case and open none; of all others "attention", where none is named."""
 MAIN = {
     "F01": "text", "F03": "line", "F04": "line", "F05": "outcome", "F06": "observed", "F07": "text",
     "F08": "observables", "F09": "about", "F10": "text", "F11": "text", "F13": "entry",
@@ -38,7 +44,7 @@ ANSWERS = ["YES", "NO", "NOI", "CHK", "NOT", "CNC", "NEN", "REF"]
 @click.option("--intent", multiple=True, help="Codes; default UNK / 意图代码")
 @click.option("--since", help="2026-11-24 08:30 (UTC), 30m ago; default now / 起始时间")
 @click.option("--control", help="A code; default K9 / 扩散与受控情况代码")
-@click.option("--level", default="attention", show_default=True, help="Of the case to open / 级别")
+@click.option("--level", help="Of the case to open; default attention / 级别")
 @click.option("--case", "case_ref", metavar="REF", help="In this case / 所属事件")
 @click.option("--ref", "refs", multiple=True, metavar="REF", help="Messages referred to / 关联电文")
 @click.option("--single", is_flag=True, help="F13: emergency release by one person / 应急单人签发")
@@ -65,18 +71,28 @@ async def _send(ctx: Context, options: dict[str, Any]) -> None:
     lines = [sayable(t) for text in options["text"] for t in (_input_lines() if text == "-" else [text])]
     async with desk(ctx) as client:
         case = None if options["case_ref"] is None else find_case(client, options["case_ref"])
+        fmt = options["fmt"] or ("F03" if case is None else "F04")
         if options["fields"]:
-            _list_fields(ctx, client, options["fmt"] or ("F03" if case is None else "F04"))
+            _list_fields(ctx, client, fmt)
             return
-        if not lines and not (options["given"] or options["file"]):
-            raise WrongUse("NOTHING_TO_SEND")
+        _check_words(fmt, lines, options)
         whole: list[str | None] = [*lines] if lines else [None]
         for line in whole:
             draft = _draft(ctx, client, line, case, options)
             sent = await hand_in(ctx, client, draft, options)
             if sent is not None and case is None and case_of(sent) is not None:
                 case = sent
-                options = {**options, "fmt": None, "given": (), "file": None}
+                options = {**options, "fmt": None, "given": (), "file": None, "single": False, **dict.fromkeys(FACTS)}
+
+
+def _check_words(fmt: str, lines: list[str], options: dict[str, Any]) -> None:
+    """``WrongUse`` for a call that says nothing, or what this command can't say."""
+    if fmt in ELSEWHERE:
+        raise WrongUse("OTHER_COMMAND", fmt=fmt, command=ELSEWHERE[fmt])
+    if not lines and not (options["given"] or options["file"] or any(options[name] for name in FACTS)):
+        raise WrongUse("NOTHING_TO_SEND")
+    if len(lines) > 1 and options["cosign"]:
+        raise WrongUse("ONE_TEXT")
 
 
 def _draft(ctx: Context, client: Client, line: str | None, case: MessageView | None, options: dict[str, Any]) -> Draft:
@@ -84,22 +100,23 @@ def _draft(ctx: Context, client: Client, line: str | None, case: MessageView | N
     body = read_body(client, fmt, options["given"], options["file"])
     if line is not None:
         body[MAIN[fmt]] = line
-    if fmt == "F03":
-        body = _first_facts(client, options) | body
-    _check_codes(ctx, client, fmt, body, options)
+    body = _facts(client, fmt, options) | body
+    _check_codes(ctx, client, body, options)
+    if fmt == "F04" and case is None:
+        raise WrongUse("CASE_NEEDED", fmt=fmt)
     refs = tuple(find(client, ref).ph for ref in options["refs"])
     return Draft(
         fmt=_any(fmt),
         body=body,
         lang=language(client, options),
         to=readers(client, options["to"]),
-        level=options["level"],
+        level=options["level"] or LEVELS.get(fmt, "attention"),
         case=None if case is None else case.ph,
         refs=refs or ((case.ph,) if case is not None and fmt == "F04" else ()),
         status="test" if options["test"] or fmt == "F01" else "message",
         cosign=cosigners(client, options["cosign"]),
         single=options["single"],
-        move=_closing(client, fmt, case),
+        move=_closing(ctx, client, fmt, case),
         tlp=options["tlp"],
         pap=options["pap"],
         ack_by=_length(options["read_by"]),
@@ -107,23 +124,24 @@ def _draft(ctx: Context, client: Client, line: str | None, case: MessageView | N
     )
 
 
-def _first_facts(client: Client, options: dict[str, Any]) -> dict[str, Any]:
-    """What F03 asks at least, "not known" where nothing was said."""
-    return {
-        "category": options["category"] or "UNX",
-        "origin": options["origin"] or "UNK",
-        "intent": list(options["intent"]) or ["UNK"],
-        "since": moment(options["since"] or "now", client.clock.now()),
-        "control": options["control"] or "K9",
-    }
+def _facts(client: Client, fmt: str, options: dict[str, Any]) -> dict[str, Any]:
+    """What the flags say; of what F03 asks at least, "not known" where nothing was said. ``WrongUse`` FIELD."""
+    said = {name: options[name] for name in FACTS if options[name]}
+    for name in said:
+        field_of(client, fmt, name)
+    if fmt == "F03":
+        said = {"category": "UNX", "origin": "UNK", "intent": ["UNK"], "since": "now", "control": "K9"} | said
+    if "intent" in said:
+        said["intent"] = list(said["intent"])
+    if "since" in said:
+        said["since"] = moment(said["since"], client.clock.now())
+    return said
 
 
-def _check_codes(ctx: Context, client: Client, fmt: str, body: dict[str, Any], options: dict[str, Any]) -> None:
+def _check_codes(ctx: Context, client: Client, body: dict[str, Any], options: dict[str, Any]) -> None:
     """``WrongUse`` CODE with every code that an option takes, before anything is sealed."""
     book = client.book()
     for name in CODED:
-        if fmt != "F03" and options[name]:
-            raise WrongUse("FIELD", fmt=fmt, field=name, fields=", ".join(book.files.formats[fmt].fields))
         for given in body.get(name, ()) if name == "intent" else [body[name]] if name in body else []:
             codes = list(book.files.lists[name].codes)
             if name == "category":
@@ -131,7 +149,7 @@ def _check_codes(ctx: Context, client: Client, fmt: str, body: dict[str, Any], o
             if given not in codes:
                 told = {code: book.word(name, code, ctx.terminal.lang) for code in codes}
                 raise WrongUse("CODE", option=f"--{name}", given=given, codes=_told(ctx, told))
-    if options["level"] not in book.files.levels:
+    if options["level"] not in (None, *book.files.levels):
         levels = {code: word.text(ctx.terminal.lang) for code, word in book.files.levels.items()}
         raise WrongUse("CODE", option="--level", given=options["level"], codes=_told(ctx, levels))
 
@@ -140,13 +158,18 @@ def _told(ctx: Context, codes: dict[str, str]) -> str:
     return ("；" if ctx.terminal.lang == "zh" else "; ").join(f"{code} {word}" for code, word in codes.items())
 
 
-def _closing(client: Client, fmt: str, case: MessageView | None) -> Move | None:
-    """F05 asks to close its case at the level that it has, over all that this desk has seen."""
+def _closing(ctx: Context, client: Client, fmt: str, case: MessageView | None) -> Move | None:
+    """F05 asks to close its case at the level that it has, over all that this desk has seen.
+
+    ``WrongUse`` CASE_NEEDED without an open case, ``Refused`` CLOSE_LEVEL where it has to be lowered first.
+    """
     if fmt != "F05":
         return None
     level: Any = None if case is None else client.view.fold.case_level(case.ph)
     if level is None:
         raise WrongUse("CASE_NEEDED", fmt=fmt)
+    if ORDER.index(level) > ORDER.index("attention"):
+        raise Refused("CLOSE_LEVEL", level=ctx.terminal.texts.level(level))
     return Move(op="close", from_=level, at=client.view.fold.cut)
 
 
@@ -175,7 +198,7 @@ async def _reply(ctx: Context, ref: str, text: str, options: dict[str, Any]) -> 
         if message.verdict.letter == client.view.letter:
             raise Refused("OWN_MESSAGE", number=message.verdict.number)
         fmt = _answer_format(payload_of(message).fmt, options)
-        body = read_body(client, fmt, options["given"], options["file"]) | _answered(client, fmt, options)
+        body = read_body(client, fmt, options["given"], options["file"]) | _answered(client, fmt, message, options)
         if text:
             body["line" if fmt == "F04" else "text"] = sayable(text)
         if not body and not options["ans"]:
@@ -202,14 +225,14 @@ def _answer_format(asked: str, options: dict[str, Any]) -> str:
     return "F02" if options["ans"] else "F04"
 
 
-def _answered(client: Client, fmt: str, options: dict[str, Any]) -> dict[str, Any]:
+def _answered(client: Client, fmt: str, asked: MessageView, options: dict[str, Any]) -> dict[str, Any]:
     """What the options say, in the fields of the answer's format."""
     when = None if options["next_"] is None else moment(options["next_"], client.clock.now())
     body: dict[str, Any] = {}
     if when is not None:
         body[{"F07": "rest_by", "F02": "next_contact", "F11": "done"}.get(fmt, "next_message")] = when
     if options["answers"]:
-        body["answers"] = [_one_answer(given) for given in options["answers"]]
+        body["answers"] = _answers(client, asked, options["answers"])
     if options["support"]:
         body["support"] = options["support"]
     if fmt == "F11":
@@ -219,11 +242,22 @@ def _answered(client: Client, fmt: str, options: dict[str, Any]) -> dict[str, An
     return body
 
 
+def _answers(client: Client, asked: MessageView, given: tuple[str, ...]) -> list[dict[str, Any]]:
+    """An answer for each question; ``WrongUse`` QUESTION_NUMBER for one that is not asked, or answered twice."""
+    answers = [_one_answer(each) for each in given]
+    questions = range(1, len(client.open(asked).body.get("questions", ())) + 1)
+    numbers = [answer["no"] for answer in answers]
+    for number in numbers:
+        if number not in questions or numbers.count(number) > 1:
+            raise WrongUse("QUESTION_NUMBER", number=asked.verdict.number, no=number, count=len(questions))
+    return answers
+
+
 def _one_answer(given: str) -> dict[str, Any]:
-    number, equals, code = given.partition("=")
-    if not equals or not number.strip().isdigit() or code.strip() not in ANSWERS:
+    number, equals, code = (part.strip() for part in given.partition("="))
+    if not equals or not (number.isascii() and number.isdigit()) or code not in ANSWERS:
         raise WrongUse("QUESTION_ANSWER", given=given, codes=", ".join(ANSWERS))
-    return {"no": int(number), "ans": code.strip()}
+    return {"no": int(number), "ans": code}
 
 
 def _list_fields(ctx: Context, client: Client, fmt: str) -> None:

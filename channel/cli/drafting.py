@@ -35,7 +35,8 @@ def drafts_(ctx: Context, ended: bool) -> None:  # noqa: FBT001  click calls it 
 async def _list(ctx: Context, *, ended: bool) -> None:
     async with desk(ctx) as client:
         found = await waiting_drafts.drafts(client)
-        shown = [w for w in found if ended or waiting_drafts.state(client, w) == "waiting"]
+        mine = [w for w in found if w.said is not None]  # what is sealed to others says nothing here
+        shown = [w for w in mine if ended or waiting_drafts.state(client, w) == "waiting"]
         for waiting in shown:
             _tell(ctx, client, waiting)
         if not shown:

@@ -31,7 +31,7 @@ def read_body(client: Client, fmt: str, given: Iterable[str], file: Path | None)
     body: dict[str, Any] = {}
     for name, value in [*_of_file(file), *map(_split, given)]:
         rule = field_of(client, fmt, name)
-        read = _value(client, rule, name, value)
+        read = _value(client, fmt, rule, name, value)
         body[name] = [*body[name], *read] if rule.type in ("rows", "material") and name in body else read
     return body
 
@@ -77,22 +77,22 @@ def _split(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _value(client: Client, rule: Field, name: str, value: Any) -> Any:
+def _value(client: Client, fmt: str, rule: Field, name: str, value: Any) -> Any:
     try:
-        return _read(client, rule, value)
-    except (TypeError, ValueError, AttributeError) as e:
-        raise WrongUse("VALUE", field=name, type=rule.type, given=value) from e
+        return _read(client, fmt, rule, value)
+    except (TypeError, ValueError, AttributeError, KeyError) as e:
+        raise WrongUse("VALUE", fmt=fmt, field=name, type=rule.type, given=_shown(value)) from e
 
 
-def _read(client: Client, rule: Field, value: Any) -> Any:
+def _read(client: Client, fmt: str, rule: Field, value: Any) -> Any:
     """A value of the field's type; numbers, lists and maps of a JSON file stand as they are where they fit."""
     match rule.type:
         case "text":
-            return sayable(str(value).replace("\\n", "\n") if rule.lines else str(value))
+            return sayable(_text(value).replace("\\n", "\n") if rule.lines else _text(value))
         case "time":
-            return value if type(value) is int else moment(str(value), client.clock.now())
+            return value if type(value) is int else _moment(client, _text(value))
         case "count":
-            return value if type(value) is int else int(str(value))
+            return value if type(value) is int else int(_text(value))
         case "codes":
             return value if isinstance(value, list) else _listed(value)
         case "refs":
@@ -100,14 +100,40 @@ def _read(client: Client, rule: Field, value: Any) -> Any:
         case "keys":
             return [_seal_key(client, seat) for seat in _names(value)]
         case "rows":
-            rows = value if isinstance(value, list) else [dict(map(_split, str(value).split(";")))]
-            return [_row(client, rule, row) for row in rows]
+            rows = value if isinstance(value, list) else [_pairs(value)]
+            return [_row(client, fmt, rule, row) for row in rows]
         case "slots":
-            pairs = value if isinstance(value, dict) else dict(map(_split, filter(None, str(value).split(";"))))
+            pairs = value if isinstance(value, dict) else _pairs(value)
             return {name: _slot(client, name, each) for name, each in pairs.items()}
         case "material":
-            return value if isinstance(value, list) else [_material(str(value))]
-    return sayable(str(value))
+            return [_material(item) for item in (value if isinstance(value, list) else [_text(value)])]
+    return sayable(_text(value))
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _text(value: Any) -> str:
+    """A text as it is; ``TypeError`` for what is none, which is never made one."""
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _moment(client: Client, text: str) -> int:
+    try:
+        return moment(text, client.clock.now())
+    except WrongUse as e:
+        raise ValueError(text) from e
+
+
+def _pairs(value: Any) -> dict[str, str]:
+    """NAME=VALUE; NAME=VALUE, of a row or of the values of a coded message; ``ValueError`` for what is none."""
+    parts = [part.partition("=") for part in _text(value).split(";") if part.strip()]
+    if not all(equals for _, equals, _ in parts):
+        raise ValueError(value)
+    return {name.strip(): each.strip() for name, _, each in parts}
 
 
 def _names(value: Any) -> list[str]:
@@ -118,11 +144,11 @@ def _listed(value: str) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
-def _row(client: Client, rule: Field, row: Mapping[str, Any]) -> dict[str, Any]:
+def _row(client: Client, fmt: str, rule: Field, row: Mapping[str, Any]) -> dict[str, Any]:
     columns = rule.columns or {}
     if missing := row.keys() - columns.keys():
-        raise WrongUse("COLUMN", given=min(missing), columns=", ".join(columns))
-    return {name: _value(client, columns[name], name, cell) for name, cell in row.items()}
+        raise WrongUse("COLUMN", fmt=fmt, given=min(missing), columns=", ".join(columns))
+    return {name: _value(client, fmt, columns[name], name, cell) for name, cell in row.items()}
 
 
 def _slot(client: Client, name: str, value: Any) -> Any:
@@ -130,8 +156,8 @@ def _slot(client: Client, name: str, value: Any) -> Any:
     if type(value) is int:
         return value
     if name == "time":
-        return moment(str(value), client.clock.now())
-    return int(str(value)) if name == "count" else sayable(str(value))
+        return _moment(client, _text(value))
+    return int(_text(value)) if name == "count" else sayable(_text(value))
 
 
 def _seal_key(client: Client, seat: str) -> bytes:
@@ -145,10 +171,13 @@ def _seal_key(client: Client, seat: str) -> bytes:
     raise WrongUse("NO_SEAT", seat=seat, seats=", ".join(seats))
 
 
-def _material(text: str) -> dict[str, Any]:
-    path, comma, how = text.partition(",")
+def _material(item: Any) -> dict[str, Any]:
+    """FILE, how it is delivered; or in a JSON file the material itself with its SHA-256 in hexadecimal."""
+    if isinstance(item, dict):
+        return {**item, "sha256": bytes.fromhex(item["sha256"])}
+    path, comma, how = _text(item).partition(",")
     if not comma:
-        raise ValueError(text)
+        raise ValueError(item)
     return material_of(Path(path.strip())) | {"how": sayable(how.strip())}
 
 

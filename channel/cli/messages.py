@@ -14,6 +14,7 @@ from channel.cli.present import (
     Names,
     as_item,
     author,
+    corrected,
     corrections,
     earlier,
     find,
@@ -24,7 +25,9 @@ from channel.cli.present import (
     why_invalid,
 )
 from channel.cli.rendering import find_record, show_record
+from channel.cli.sending import tell_suspended
 from channel.client.client import Client, Ill
+from channel.protocol.formats import Book
 from channel.i18n import Texts
 from keys.errors import Refused
 from keys.plain import plain, utc
@@ -43,16 +46,19 @@ def inbox(ctx: Context) -> None:
 async def _inbox(ctx: Context) -> None:
     async with desk(ctx) as client:
         terminal, names = ctx.terminal, Names(client, ctx.terminal.texts)
-        messages = client.messages()
+        messages, by = client.messages(), corrected(client)
         for message in messages:
             item = as_item(client, message)
             terminal.item(item)
             who = names.speaker(message.verdict.letter, author(message))
             terminal.block(f"{item['number']}  {item['format']}  {utc(item['ts'])}  ", who)
-            terminal.block("    ", status(client, message, terminal.texts))
-            terminal.block("    ", _told(client, item, terminal.texts))
+            terminal.block("    ", status(client, message, terminal.texts, by))
+            terminal.block("    ", _told(client.book(message), item, terminal.texts))
+            for line in corrections(by, message.ph, terminal.texts):
+                terminal.block("    ", line)
         if not messages:
             terminal.say("show.empty")
+        tell_suspended(ctx, client)
 
 
 @channel.command()
@@ -73,35 +79,42 @@ async def _show(ctx: Context, ref: str) -> None:
             body, fault = client.open(message).body, None
         except Ill as e:
             body, fault = e.opened.body, e
-        book, lang = client.book(), ctx.terminal.lang
+        book, lang = client.book(message), ctx.terminal.lang
         view = header_view(client, message, ctx.terminal.texts, fault)
         ctx.terminal.lines(book.render(payload_of(message).fmt, view, body, lang, before=earlier(client, message)))
-        for line in corrections(client, message, ctx.terminal.texts):
+        by = corrected(client)
+        for line in corrections(by, message.ph, ctx.terminal.texts):
             ctx.terminal.line(line)
         for line in translations(client, message, ctx.terminal.texts):
             ctx.terminal.line(line)
-        ctx.terminal.item(as_item(client, message))
+        item = as_item(client, message)
+        ctx.terminal.item(item | {"corrections": [m.verdict.number for m in by.get(message.ph, ())]})
         if fault is not None:
             raise Refused("INVALID", number=message.verdict.number, **fault.values)
 
 
-def _told(client: Client, item: Mapping[str, Any], texts: Texts) -> str:
+def _told(book: Book, item: Mapping[str, Any], texts: Texts) -> str:
     """What a listed message says on one line; of one that is not valid, what is wrong with it and nothing else."""
     if "invalid" in item:
         fault = item["invalid"]
         return texts.say("code.header.invalid", field=plain(fault["field"]), why=why_invalid(texts, fault["why"]))
     if item["body"] is None:
         return texts.say("cli.sealed")
-    by_header = (texts.say(f"code.{name}.{item[name]}") for name in ("move", "answer", "correction") if item[name])
-    return _gist(client, item["body"], texts.lang) or next(by_header, "-")
+    said = [texts.say(f"code.{name}.{item[name]}") for name in ("move", "answer", "correction") if item[name]]
+    said += [gist] if (gist := _gist(book, item, texts.lang)) else []
+    return " · ".join(said) or "-"
 
 
-def _gist(client: Client, body: Mapping[str, Any], lang: str) -> str:
-    """What a message says, on one line: its main text, or the coded message in the reader's language."""
+def _gist(book: Book, item: Mapping[str, Any], lang: str) -> str:
+    """What a body says, on one line: its main text, the coded message, or which fields it has; "" for an empty one."""
+    body = item["body"]
     if "entry" in body:
-        said = client.book().coded_text(str(body["entry"]), body.get("slots", {}), lang)
+        said = book.coded_text(str(body["entry"]), body.get("slots", {}), lang)
         return f"{plain(str(body['entry']))}: {said or '?'}"
     for name in MAIN:
         if isinstance(body.get(name), str):
             return " ".join(plain(str(body[name])).split("\n"))
-    return ", ".join(sorted(map(plain, map(str, body))))
+    rules = ((name, book.field(book.files.formats[item["format"]], name)) for name in map(str, body))
+    return ("、" if lang == "zh" else ", ").join(
+        plain(name) if rule is None else rule.text(lang) for name, rule in rules
+    )

@@ -96,15 +96,26 @@ def resume(ctx: Context, /, text: tuple[str, ...], **options: Any) -> None:
 async def _move(ctx: Context, ref: str, text: str, op: str, options: dict[str, Any], to: str = "") -> None:
     async with desk(ctx) as client:
         case = find_case(client, ref)
-        move, refs = move_of(client, case, op, to)
+        try:
+            move, refs = move_of(client, case, op, to)
+        except Refused as e:
+            raise _worded(ctx, e) from e
         await _hand_in(ctx, client, text, move, options, case.ph, refs)
 
 
 async def _hold(ctx: Context, text: str, op: Any, options: dict[str, Any]) -> None:
     async with desk(ctx, "official") as client:
-        await _hand_in(ctx, client, text, Move(op=op), options, None, ())
-        if op == "suspend":
+        sent = await _hand_in(ctx, client, text, Move(op=op), options, None, ())
+        if op == "suspend" and sent is not None:
             ctx.terminal.say("channel.suspended_open")
+
+
+def _worded(ctx: Context, problem: Refused) -> Refused:
+    """The same problem, with the level as it is always shown."""
+    if problem.code != "LEVEL_NOW":
+        return problem
+    level, texts = str(problem.values["level"]), ctx.terminal.texts
+    return Refused("LEVEL_NOW", level=texts.level(level) if level in ORDER else texts.say("case.closed"))
 
 
 async def _hand_in(
@@ -115,7 +126,7 @@ async def _hand_in(
     options: dict[str, Any],
     case: bytes | None,
     refs: tuple[bytes, ...],
-) -> None:
+) -> MessageView | None:
     body = read_body(client, "F12", options["given"], options["file"])
     if text:
         body["text"] = sayable(text)
@@ -130,7 +141,7 @@ async def _hand_in(
         tlp=options["tlp"],
         pap=options["pap"],
     )
-    await hand_in(ctx, client, draft, options)
+    return await hand_in(ctx, client, draft, options)
 
 
 def move_of(client: Client, case: MessageView, op: str, to: str = "") -> tuple[Move, tuple[bytes, ...]]:

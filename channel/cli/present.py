@@ -16,9 +16,9 @@ from channel.client.client import Client, Ill
 from channel.client.drafts import Waiting
 from channel.client.seats import by_name
 from channel.i18n import LANGUAGES, Texts
-from channel.protocol.formats import HeaderView
+from channel.protocol.formats import Book, HeaderView
 from channel.protocol.header import Payload
-from channel.protocol.people import Ack
+from channel.protocol.people import Ack, Confirm, Watch
 from channel.protocol.verdicts import MessageView, PartyView, Signer
 from keys.documents import Member
 from keys.errors import Malformed, Refused, Unverified, WrongUse
@@ -67,8 +67,12 @@ class Names:
         return found
 
     def messages(self) -> dict[bytes, str]:
-        """Every message by its payload hash."""
-        return {m.ph: m.verdict.number for m in self.client.messages()}
+        """Every message by its payload hash, and every record that a correction may name."""
+        found = {m.ph: m.verdict.number for m in self.client.messages()}
+        for v in self.client.view.fold.display():
+            if v.envelope is not None and isinstance(v.doc, Ack | Confirm | Watch):
+                found[v.envelope.hash] = f"{self._party(v.letter).code}:{v.index}"
+        return found
 
     def _party(self, letter: str) -> PartyView:
         return self.client.view.fold.party(letter)
@@ -170,15 +174,27 @@ def earlier(client: Client, message: MessageView) -> dict[str, Any]:
     return before
 
 
-def corrections(client: Client, message: MessageView, texts: Texts) -> list[str]:
-    """The corrections of a message, each by its number and what it is; the message itself stays as it was."""
-    lines = []
+Corrected = Mapping[bytes, list[MessageView]]
+
+
+def corrected(client: Client) -> Corrected:
+    """The corrections of each message and receipt, by the payload hash of what they concern."""
+    found: dict[bytes, list[MessageView]] = {}
     for m in client.messages():
-        payload = payload_of(m)
-        if payload.fmt == "F14" and isinstance(payload.refs, tuple) and message.ph in payload.refs:
-            word = texts.say(f"code.correction.{payload.cor}") if payload.cor is not UNSET else "-"
-            lines.append(texts.say("show.corrected", number=m.verdict.number, cor=word))
-    return lines
+        if payload_of(m).fmt == "F14":
+            for ph in _listed(payload_of(m).refs):
+                found.setdefault(ph, []).append(m)
+    return found
+
+
+def corrections(by: Corrected, ph: bytes, texts: Texts) -> list[str]:
+    """The corrections of a payload, each by its number and what it is; what is corrected stays as it was."""
+    return [texts.say("show.corrected", number=m.verdict.number, cor=_correction(m, texts)) for m in by.get(ph, ())]
+
+
+def _correction(message: MessageView, texts: Texts) -> str:
+    cor = payload_of(message).cor
+    return "-" if cor is UNSET else texts.say(f"code.correction.{cor}")
 
 
 def translations(client: Client, message: MessageView, texts: Texts) -> list[str]:
@@ -195,13 +211,21 @@ def translations(client: Client, message: MessageView, texts: Texts) -> list[str
                 who = names.speaker(m.verdict.letter, author(m))
                 lang = texts.say(f"code.lang.{payload.lang}")
                 lines.append(texts.say("code.header.translation", lang=lang, who=who))
-                lines += [
-                    f"  {row['of']} | {' '.join(plain(row['text']).split(chr(10)))}" for row in body["translation"]
-                ]
+                lines += [f"  {_label(client.book(message), own.fmt, row['of'], texts.lang)} | {_line(row['text'])}"
+                          for row in body["translation"]]  # fmt: skip
                 by = body.get("translator", "H")
                 lines.append(f"{by} {texts.say(f'code.translator.{by}')}")
                 lines.append(texts.say("X9", lang=texts.say(f"code.lang.{own.lang}")))
     return lines
+
+
+def _label(book: Book, fmt: str, name: str, lang: str) -> str:
+    rule = book.field(book.files.formats[fmt], name)
+    return _line(name) if rule is None else rule.text(lang)
+
+
+def _line(text: str) -> str:
+    return " ".join(plain(text).split("\n"))
 
 
 def author(message: MessageView) -> Signer:
@@ -223,12 +247,23 @@ def steps(message: MessageView) -> list[str]:
     return list(dict.fromkeys(a.doc.step for a in message.acks if isinstance(a.doc, Ack)))
 
 
-def status(client: Client, message: MessageView, texts: Texts) -> str:
-    """How far a message came: by machine, then by people."""
+def status(client: Client, message: MessageView, texts: Texts, by: Corrected | None = None) -> str:
+    """How far a message came: by machine, then by people. ``by``: ``corrected``, where the caller has it."""
+    by = corrected(client) if by is None else by
     state = client.view.state(message.verdict.letter, message.verdict.index)
-    said = [texts.say(f"state.{each}") for each in (state, *(step.replace("-", "_") for step in steps(message)))]
+    said = [texts.say(f"state.{state}"), *(_step(message, step, by, texts) for step in steps(message))]
     said += [texts.say(f"code.confirm.{message.confirm}")] if message.confirm else []
     return ("；" if texts.lang == "zh" else "; ").join(said)
+
+
+def _step(message: MessageView, step: str, by: Corrected, texts: Texts) -> str:
+    """A step of receipt; where all that signed it has a correction, with the newest."""
+    word = texts.say(f"state.{step.replace('-', '_')}")
+    signed = [a.envelope.hash for a in message.acks if isinstance(a.doc, Ack) and a.doc.step == step and a.envelope]
+    if not all(ph in by for ph in signed):
+        return word
+    newest = by[signed[-1]][-1]
+    return texts.say("show.step_corrected", step=word, number=newest.verdict.number, cor=_correction(newest, texts))
 
 
 def as_item(client: Client, message: MessageView) -> dict[str, Any]:

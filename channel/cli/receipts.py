@@ -15,9 +15,9 @@ from msgspec import UNSET
 from channel.cli.desk import desk
 from channel.cli.entering import read_body, sayable
 from channel.cli.group import Context, channel
-from channel.cli.present import as_item, find, payload_of, steps
+from channel.cli.present import as_item, author, find, payload_of, steps
 from channel.cli.rendering import find_record
-from channel.cli.sending import case_of, hand_in, language, sending, with_body
+from channel.cli.sending import case_of, cosigners, hand_in, language, sending, with_body
 from channel.cli.times import moment
 from channel.client.client import Client
 from channel.client.composing import Draft
@@ -25,6 +25,10 @@ from channel.protocol.people import Ack, Confirm, Watch
 from channel.protocol.verdicts import MessageView
 from keys.envelope import sign
 from keys.errors import Malformed, Refused, Unverified, WrongUse
+
+CORRECTIONS = ["COR", "WDR", "DUP", "ERR", "MIX", "CMP", "DUR"]
+OWN_WORDS = ("COR", "WDR", "DUP", "ERR")
+"""What only the side that spoke can say of its words; the others are notices that may concern either side's."""
 
 
 @channel.command()
@@ -114,9 +118,11 @@ async def _readback(ctx: Context, ref: str, text: str, options: dict[str, Any]) 
         if options["parts"]:
             body["translation"] = [_translated(client, message, part) for part in options["parts"]]
             body["translator"] = options["translator"] or "H"
+            other = "zh" if payload_of(message).lang == "en" else "en"  # a translation is into the other language
+            options = {**options, "text_lang": options["text_lang"] or other}
         if not body:
             raise WrongUse("NOTHING_TO_SEND")
-        await _hand_in(ctx, client, "F02", body, message, options)
+        await _hand_in(ctx, client, "F02", body, (message.ph, case_of(message)), options)
 
 
 def _translated(client: Client, message: MessageView, part: str) -> dict[str, str]:
@@ -130,7 +136,7 @@ def _translated(client: Client, message: MessageView, part: str) -> dict[str, st
 @channel.command(short_help="Correct or withdraw what was signed / 更正或撤回")
 @click.argument("ref")
 @click.argument("text", nargs=-1)
-@click.option("--code", type=click.Choice(["COR", "WDR", "DUP", "ERR", "MIX", "CMP", "DUR"]), default="COR",
+@click.option("--code", type=click.Choice(CORRECTIONS), default="COR",
               show_default=True, help="What it is / 更正类型")  # fmt: skip
 @with_body
 @sending
@@ -149,27 +155,32 @@ async def _correct(ctx: Context, ref: str, text: str, code: str, options: dict[s
         if text:
             body["text"] = sayable(text)
         record = find_record(client, ref)
-        if record is not None:
-            if record.envelope is None or not isinstance(record.doc, Ack | Confirm | Watch):
-                raise Refused("NOT_CORRECTABLE", ref=ref)
-            draft = Draft(fmt="F14", body=body, lang=language(client, options), refs=(record.envelope.hash,), cor=code)
-            await hand_in(ctx, client, draft, options | {"cosign": None})
-            return
-        message = find(client, ref)
-        await _hand_in(ctx, client, "F14", body, message, options, code)
+        if record is None:
+            message = find(client, ref)
+            letter, concerned, case = message.verdict.letter, message.ph, case_of(message)
+        elif record.envelope is None or not isinstance(record.doc, Ack | Confirm | Watch):
+            raise Refused("NOT_CORRECTABLE", ref=ref)
+        else:
+            about = None if isinstance(record.doc, Watch) else client.view.fold.find(record.doc.ph)
+            letter, concerned, case = record.letter, record.envelope.hash, None if about is None else case_of(about)
+        if code in OWN_WORDS and letter != client.view.letter:
+            raise Refused("OTHERS_WORDS", ref=ref, codes=", ".join(c for c in CORRECTIONS if c not in OWN_WORDS))
+        await _hand_in(ctx, client, "F14", body, (concerned, case), options, code)
 
 
 async def _hand_in(
-    ctx: Context, client: Client, fmt: Any, body: dict[str, Any], about: MessageView, options: dict[str, Any],
-    cor: str | None = None,
+    ctx: Context, client: Client, fmt: Any, body: dict[str, Any], about: tuple[bytes, bytes | None],
+    options: dict[str, Any], cor: str | None = None,
 ) -> None:  # fmt: skip
+    """``about``: the payload that the message concerns, and its case."""
     draft = Draft(
         fmt=fmt,
         body=body,
         lang=language(client, options),
-        case=case_of(about),
-        refs=(about.ph,),
+        case=about[1],
+        refs=(about[0],),
         cor=cor,
+        cosign=cosigners(client, options["cosign"]),
         tlp=options["tlp"],
         pap=options["pap"],
     )
@@ -192,6 +203,9 @@ async def _confirm(ctx: Context, ref: str) -> None:
             raise Refused("NOTHING_TO_CONFIRM", number=number)
         if message.confirm != "awaiting":
             raise Refused("CONFIRMED", number=number)
+        own = client.view.fold.party(client.view.letter).members.get(client.keys.sign.kid)
+        if own is not None and own.person == author(message).person:
+            raise Refused("SELF_APPROVAL", seat=client.keys.seat)
         client.open(message)
         document = Confirm(
             chan=client.view.chan,

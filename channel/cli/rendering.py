@@ -6,7 +6,7 @@ from typing import Any
 
 from channel.cli import in_force
 from channel.cli.group import Context
-from channel.cli.present import Names
+from channel.cli.present import Names, corrected, corrections
 from channel.client.client import Client
 from channel.protocol.charter import Contacts, Policy
 from channel.protocol.formats import HeaderView
@@ -67,10 +67,13 @@ def show_record(ctx: Context, client: Client, verdict: Verdict) -> None:
         ctx.terminal.line(f"{number}  {kind}")
     counts = in_force.in_force(client, verdict)
     ctx.terminal.lines(in_force.lines(ctx.terminal.texts, verdict, counts))
+    by, ph = corrected(client), verdict.envelope.hash if verdict.envelope else b""
+    ctx.terminal.lines(corrections(by, ph, ctx.terminal.texts))
     t = verdict.record.t if verdict.record else ""
     item: dict[str, Any] = {"record": number, "t": t, "format": fmt or None, "body": body}
+    item |= {"reason": verdict.reason, "signers": [s.seat for s in verdict.signers]}
     item |= {"in_force": counts} if counts else {}
-    ctx.terminal.item({**item, "reason": verdict.reason, "signers": [s.seat for s in verdict.signers]})
+    ctx.terminal.item({**item, "corrections": [m.verdict.number for m in by.get(ph, ())]})
     if verdict.reason not in ("", "OPAQUE"):
         raise Refused("NOT_COUNTED", record=number, reason=ctx.terminal.texts.say(f"refused.{verdict.reason}"))
 

@@ -149,6 +149,13 @@ def check_fresh(ctx: Context, client: Client, *, stale_ok: bool) -> None:
         raise Refused("STALE_LINK", age=f"{age} s")
 
 
+def tell_suspended(ctx: Context, client: Client) -> None:
+    """While exchanges are suspended: that they are, and what stays open."""
+    if client.view.fold.suspended():
+        ctx.terminal.say("channel.suspended")
+        ctx.terminal.say("channel.suspended_open")
+
+
 def worded(ctx: Context, problem: Refused) -> Refused:
     """The same problem, with the signatures that are needed in words."""
     if problem.code != "SIGNERS_NEEDED":

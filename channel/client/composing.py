@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import UNSET
 
 from channel.client.view import View
+from channel.protocol.charter import Policy
 from channel.protocol.formats import Book
 from channel.protocol.header import FormatCode, Header, Move, Payload
 from channel.protocol.message import Sealed, seal
@@ -62,6 +63,7 @@ def compose(
     """Check and seal. ``Refused`` FMT names the field; ``suite`` is that of the seal keys."""
     header = header_of(view, sign.kid, suite, draft, now, random(16))
     policy = view.fold.policy(view.letter)
+    _check_header(policy, draft, header)
     first = view.fold.find(draft.refs[0]) if draft.refs else None
     after = first.verdict.doc.fmt if first is not None and isinstance(first.verdict.doc, Payload) else ""
     book_of(view).check(
@@ -79,6 +81,16 @@ def compose(
         max_body=policy.limits.max_body,
     )
     return Composed(sealed, cek)
+
+
+def _check_header(policy: Policy, draft: Draft, header: Header) -> None:
+    """``Refused`` FMT for what a person chose in the header and the log would not take."""
+    pace = policy.level("crisis" if draft.single else header.level)
+    for name, given, least in (("ack_by", draft.ack_by, pace.read), ("reply_by", draft.reply_by, pace.reply)):
+        if given is not None and given < least:
+            raise Refused("FMT", fmt=draft.fmt, field=name, why="shorter")
+    if draft.single and (draft.fmt != "F13" or draft.cosign):
+        raise Refused("FMT", fmt=draft.fmt, field="single", why="one person")
 
 
 def header_of(view: View, author: bytes, suite: int, draft: Draft, now: int, mid: bytes) -> Header:
@@ -122,9 +134,9 @@ def level_of(view: View, draft: Draft) -> Any:
     return view.fold.case_level(draft.case) or "routine"
 
 
-def book_of(view: View) -> Book:
-    """The format book and the code book of the policy in force; ``Unverified`` BOOK if one is not here."""
-    policy = view.fold.policy(view.letter)
+def book_of(view: View, policy: Policy | None = None) -> Book:
+    """The format book and the code book of a policy, by default the one in force; ``Unverified`` BOOK if one is not here."""
+    policy = policy or view.fold.policy(view.letter)
     formats, codes = view.home.blob(policy.formats), view.home.blob(policy.codes)
     if formats is None or codes is None:
         raise Unverified("BOOK")

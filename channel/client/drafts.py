@@ -7,6 +7,7 @@ message in: a person releases. A draft that is over can't be signed.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from channel.client.composing import Draft, compose, seal_keys
 from channel.protocol import people
 from channel.protocol.draft import Proposal, open_own, proposal_body, read_proposal, seal_own
 from channel.protocol.header import Payload
+from channel.protocol.ladder import CORE
 from channel.protocol.people import DraftSign, SideNote, Withdraw
 from channel.protocol.record import Record, try_read
 from channel.protocol.verdicts import MessageView
@@ -90,7 +92,13 @@ async def propose(client: Client, draft: Draft) -> Waiting:
 
 
 def check_signers(client: Client, payload: Payload) -> None:
-    """``Refused`` SIGNATURES {need} where those named are not the ones that the policy asks for."""
+    """``Refused`` SIGNERS_NEEDED {need} where those named are not the ones that the policy asks for.
+
+    ``Refused`` SUSP for what can't be said while exchanges are suspended: nobody is asked to sign it.
+    """
+    op = "" if payload.move is UNSET else payload.move.op
+    if client.view.fold.suspended() and payload.fmt not in CORE and op not in ("raise", "suspend", "resume"):
+        raise Refused("SUSP")
     members = client.view.fold.party(client.view.letter).members
     kids = (payload.from_, *(payload.cosign if isinstance(payload.cosign, tuple) else ()))
     slots = client.view.fold.slots(client.view.letter, payload)
@@ -112,7 +120,12 @@ def fills(signers: tuple[Member, ...], slots: tuple[tuple[str, ...], ...]) -> bo
 
 
 async def approve(client: Client, waiting: Waiting) -> MessageView | None:
-    """Sign a draft; the message as logged where this was the last signature, None where others are still missing."""
+    """Sign a draft; the message as logged where this was the last signature, None where others are still missing.
+
+    It is looked at afresh before it is signed and before it is released: a person may have thought for a while.
+    """
+    await client.sync()
+    waiting = await find(client, waiting.did.hex())
     check_open(client, waiting)
     if waiting.said is None or client.keys.sign.kid not in waiting.signers:
         raise Refused("NOT_A_SIGNER", did=waiting.did)
@@ -122,6 +135,8 @@ async def approve(client: Client, waiting: Waiting) -> MessageView | None:
         waiting = await find(client, waiting.did.hex())
     elif waiting.missing:
         raise Refused("SIGNED_BEFORE", did=waiting.did)
+    if waiting.over:
+        check_open(client, waiting)
     return None if waiting.missing else await _release(client, waiting)
 
 
@@ -189,8 +204,9 @@ async def notes(client: Client) -> list[tuple[int, str, str]]:
     """The notes that this person may read: (time in ms, seat, text)."""
     found = []
     for record in await _side(client):
-        if record.t == "note" and (read := await _note(client, read_envelope(record.env))) is not None:
-            found.append((record.ts, read[0], str(read[1].get("text", ""))))  # noqa: PERF401  it waits for the node
+        with suppress(Malformed, Unverified, Refused):  # one that its own node should not have taken does not count
+            if record.t == "note" and (read := await _note(client, read_envelope(record.env))) is not None:
+                found.append((record.ts, read[0], str(read[1].get("text", ""))))
     return found
 
 
@@ -206,6 +222,8 @@ def state(client: Client, waiting: Waiting) -> State:
     if said is not None and said.payload.case is not UNSET and _overtaken(client, said):
         return "overtaken"
     if any(view.fold.current_signer(view.letter, kid) is None for kid in waiting.signers):
+        return "void"
+    if said is not None and set(said.payload.to) - seal_keys(view).keys():
         return "void"
     return "waiting"
 
@@ -223,14 +241,12 @@ def _overtaken(client: Client, said: Proposal) -> bool:
 
 
 def _judge(client: Client, waiting: Waiting) -> None:
-    """What the log would say of the whole message, before it is signed: recipients, level, references, signers."""
+    """What readers and the log would say of the whole message, before it is signed: body, order, signers."""
     assert waiting.said is not None
     payload = waiting.said.payload
     first = client.view.fold.find(payload.refs[0]) if isinstance(payload.refs, tuple) else None
     after = first.verdict.doc.fmt if first is not None and isinstance(first.verdict.doc, Payload) else ""
     client.book().check(payload.fmt, waiting.said.opened.body, status=payload.status, to=payload.to, after=after)
-    if set(payload.to) - seal_keys(client.view).keys():
-        raise Refused("KEM")
     check_signers(client, payload)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.cli.running import Machine
@@ -17,6 +19,33 @@ def machine(tmp_path_factory, need):
         yield machine
     finally:
         machine.end(*list(machine.running))
+
+
+@pytest.fixture
+def refuses(machine):
+    """Sees it refused: exit code, code, what is named, nothing said; each code in both languages, then in turn.
+
+    At the end of the test the log of whoever asked has nothing more than before the first of them.
+    """
+    before = {}
+
+    def said(party):
+        return [record for record in machine.said(party) if record[0].startswith(party.upper())]
+
+    def ask(party, *words, exit_code, code, named=(), shown=False, text=None):
+        if party not in before:
+            before[party] = said(party)
+        for lang in machine.languages(code):
+            result = machine.command(party, *words, lang=lang, text=text)
+            assert "Traceback" not in result.output
+            assert (result.exit_code, f"({code})" in result.stderr) == (exit_code, True), result.output
+            assert shown or result.stdout == ""
+            assert [word for word in named if word not in result.stderr] == []
+            assert result.stderr.count("\n") == 2
+            assert bool(re.search("[\u4e00-\u9fff]", result.stderr)) == (lang == "zh")
+
+    yield ask
+    assert {party: said(party) for party in before} == before
 
 
 @pytest.fixture(autouse=True)

@@ -15,14 +15,18 @@ import time
 from pathlib import Path
 
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from channel.cli.homes import make_homes
 from channel.cli.main import channel
 from channel.cli.trial import free_ports
 from channel.clock import SystemClock
+from channel.protocol.defaults import default_policy
 
 TOP = Path(__file__).resolve().parents[2]
 CHANNEL = [sys.executable, "-c", "from channel.cli.main import run; run()"]
+LIMITS = replace(default_policy(2, bytes(32), bytes(32)).limits, rate_msg=0, rate_peer=0)
+"""The default policy's, without a limit on how many messages a minute: tests type faster than people."""
 
 
 def environment(**more):
@@ -40,12 +44,13 @@ def objects(text):
 class Machine:
     """Both parties' homes of one channel, and their nodes while they run."""
 
-    def __init__(self, folder, mode=2, limits=None):
+    def __init__(self, folder, mode=2, limits=LIMITS):
         self.folder = folder
         self.trial, sides = make_homes(folder, mode, SystemClock().now(), os.urandom, free_ports(), limits)
         self.sides = {side.code.lower(): side for side in sides}
         self.running = {}
         self.spawned = []
+        self.told = {}
 
     def desk(self, party):
         return self.sides[party].desk
@@ -128,6 +133,11 @@ class Machine:
                     asked = True
             os.close(master)
             return command.wait(timeout=30), shown.decode()
+
+    def languages(self, code):
+        """Those to ask for a problem in: both for the first time, then one after the other."""
+        self.told[code] = self.told.get(code, 0) + 1
+        return ("en", "zh") if self.told[code] == 1 else ("en", "zh")[self.told[code] % 2 :][:1]
 
     def until(self, true, seconds=30):
         """Ask again until it is so."""
