@@ -215,11 +215,11 @@ class Incident:
 
     def _what(self, desk: Desk, message: MessageView) -> str:
         fmt = payload_of(message).fmt
-        return f"{fmt} {desk.client.book().files.formats[fmt].text(desk.lang)}"
+        return f"{fmt} {desk.client.book(message).files.formats[fmt].text(desk.lang)}"
 
     def _gist(self, desk: Desk, message: MessageView) -> str:
         """What the message says: coded parts in the reader's language, free text as it was written."""
-        book, body, payload = desk.client.book(), desk.client.open(message).body, payload_of(message)
+        book, body, payload = desk.client.book(message), desk.client.open(message).body, payload_of(message)
         parts = []
         if payload.move is not None and isinstance(payload.move, Move):
             parts.append(book.word("move", payload.move.op, desk.lang))

@@ -26,9 +26,9 @@ from channel.cli.present import (
 )
 from channel.cli.rendering import find_record, show_record
 from channel.cli.sending import tell_suspended
-from channel.client.client import Client, Ill
-from channel.protocol.formats import Book
+from channel.client.client import Ill
 from channel.i18n import Texts
+from channel.protocol.formats import Book
 from keys.errors import Refused
 from keys.plain import plain, utc
 

@@ -183,14 +183,16 @@ class Client:
         first = self.view.fold.find(payload.refs[0]) if isinstance(payload.refs, tuple) else None
         after = _payload(first).fmt if first is not None else ""
         try:
-            self.book().check(payload.fmt, opened.body, status=payload.status, to=payload.to, after=after)
+            self.book(message).check(payload.fmt, opened.body, status=payload.status, to=payload.to, after=after)
         except Refused as e:
             raise Ill(opened, e) from e
         return opened
 
-    def book(self) -> Book:
-        """The books of the policy in force."""
-        return book_of(self.view)
+    def book(self, message: MessageView | None = None) -> Book:
+        """The books that hold for a message, those of the policy in force when it was written; without one, those of now."""
+        if message is None:
+            return book_of(self.view)
+        return book_of(self.view, self.view.fold.policy_of(message.verdict.letter, message.verdict.index))
 
     async def submit(self, t: str, envelope: Envelope, names: tuple[bytes, ...], blobs: tuple[bytes, ...]) -> None:
         """Judge a shared record here first, keep it, hand it in, and see it in the log under a note.

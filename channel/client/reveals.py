@@ -45,7 +45,7 @@ def reveal(client: Client, message: MessageView, fields: Collection[str], why: W
     own = client.view.fold.party(client.view.letter)
     by = f"{own.code}:{client.keys.post}"
     shown = {name: opened.body[name] for name in fields if name in opened.body} if fields else opened.body
-    limits = client.book().defaults(payload.fmt)
+    limits = client.book(message).defaults(payload.fmt)
     tlp = strictest(TLP, [_named(payload.tlp, limits["tlp"]), *_in_rows(shown, "tlp")])
     pap = strictest(PAP, [_named(payload.pap, limits["pap"]), *_in_rows(shown, "pap")])
     if TLP.index(tlp) < TLP.index(widest):

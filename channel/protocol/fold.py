@@ -222,6 +222,10 @@ class Fold:
         del letter  # both parties' next records stand on the same pair
         return self._known.policy_at(self._ends).policy
 
+    def policy_of(self, letter: str, index: int) -> Policy:
+        """The policy that holds for a judged record: what it stands on, whatever came later (docs/protocol.md 4.2)."""
+        return self._known.policy_at(self._entries[_p(letter)][index].at).policy
+
     def policy_payload(self, letter: str) -> bytes:
         """The payload hash of that policy."""
         del letter

@@ -145,12 +145,17 @@ def _first_records(ceremony, policy, agreed):
 def with_new_book(ceremony):
     """A policy with a format book that no record has named yet: its file, and the book's."""
     files = unpack(format_book())
-    book = pack({**files, "levels.toml": files["levels.toml"] + b"\n# another one\n" * (ceremony.policy().ver + 1)})
+    newer = files["F03.toml"].replace(b"Initial Incident Notification", b"Newer Notification")
+    assert newer != files["F03.toml"]
+    levels = files["levels.toml"] + b"\n# another one\n" * (ceremony.policy().ver + 1)
+    book = pack({**files, "levels.toml": levels, "F03.toml": newer})
     return ceremony.signed(ceremony.policy(formats=sha256(book).digest())), ceremony.file(book)
 
 
 def test_a_policy_with_new_books_brings_them(machine, ceremony):
-    """New books are blobs of the record: with them both sides read and write by the new ones from one place on."""
+    """New books are blobs of the record: with them both sides write by the new ones from one place on, and read each
+    message by those that held for it."""
+    ((older,),) = ([item["number"] for item in machine.good("us", "send", "by the old book")],)
     file, book = with_new_book(ceremony)
     places = [machine.good(party, "submit", file, "--blob", book)[0]["record"] for party in PARTIES]
     agreed = seen_by_both(machine, places[0])
@@ -158,7 +163,11 @@ def test_a_policy_with_new_books_brings_them(machine, ceremony):
     for party in PARTIES:
         view = ceremony.view(party)
         assert view.fold.policy("a").formats == sha256(book.read_bytes()).digest()
-        assert machine.good(party, "send", "by the new book")
+        (sent,) = machine.good(party, "send", "by the new book")
+        for reader in PARTIES:
+            machine.until(lambda r=reader, n=sent["number"]: n in machine.command(r, "inbox").output)
+            for number, told in ((sent["number"], "Newer Notification"), (older, "Initial Incident Notification")):
+                assert told in machine.command(reader, "show", number).output
 
 
 def test_a_policy_without_its_books_is_refused(machine, ceremony, refuses):

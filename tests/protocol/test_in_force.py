@@ -68,3 +68,17 @@ def test_contacts_count_in_their_own_log_and_for_the_other_side_once_seen() -> N
     world.sync("b", seen=4)
     seen = world.sync("b")
     assert world.fold().in_force(sent.ph) == ((4, None), (5, seen.index))
+
+
+def test_the_policy_of_a_record_is_the_one_that_it_stands_on():
+    """A message keeps the policy of its own place, whatever both parties put in force later."""
+    world = World(2)
+    before = world.send("a", "expert1")
+    policy = world.next_policy(categories=("LOC",))
+    for letter in "ab":
+        world.put_policy(letter, policy)
+    world.sync("a")
+    after = world.send("a", "expert1")
+    fold = world.fold()
+    assert fold.policy_of("a", before.index) == world.policy
+    assert fold.policy_of("a", after.index) == policy
