@@ -14,6 +14,8 @@ from keys.errors import Malformed
 
 FILES = unpack(format_book())
 CODES = unpack(code_book())["codebook.toml"]
+FORMATS = {name.removesuffix(".toml") for name in FILES if name[0] in "AF"}
+CAVEATS = set(tomllib.loads(FILES["codes.toml"].decode())["caveat"]["codes"])
 
 
 def fault(book: bytes, codes: bytes | None = None) -> tuple[str, str]:
@@ -86,6 +88,31 @@ def test_a_file_that_is_missing_or_none() -> None:
     assert fault(b"\x81")[0] == ""
     assert fault(pack(FILES | {"F03.toml": b"\xff"}))[0] == "F03.toml"
     assert fault(pack(FILES | {"F15.toml": FILES["F03.toml"]})) == ("F15.toml", "another format's code")
+    assert "line 1" in fault(pack(FILES | {"F03.toml": b"= ="}))[1]
+
+
+def test_references_may_name_all_that_there_is() -> None:
+    """A minimum of every field, an order after any format, a condition on every field, every caveat: still a book."""
+    small = (
+        'code = "F03"\nen = "N"\nzh = "文"\nversion = 1\nstatus = ["message"]\nminimum = ["text"]\n'
+        f"preliminary = false\nafter = {sorted(FORMATS)}\n"
+        'after_if = { text = "x" }\n[defaults]\ntlp = "RED"\npap = "RED"\nbasis = "VOL"\n'
+        f"caveat = {sorted(CAVEATS)}\n"
+        '[fields.text]\nen = "T"\nzh = "文"\ntype = "text"\nmax = 9\n'
+    )
+    form = Book.read(pack(FILES | {"F03.toml": small.encode()})).files.formats["F03"]
+    assert (form.minimum, set(form.after), set(form.defaults.caveat)) == (("text",), FORMATS, CAVEATS)
+
+
+@pytest.mark.parametrize("length", [1000, 1001])
+def test_a_text_of_a_book_has_1000_characters_at_most(length: int) -> None:
+    """The thousandth is read, one more is not."""
+    text = "x" * length
+    book = coded(slots="{}", en=f'"{text}"', zh='"句"')
+    if length == 1000:
+        assert Book.read(format_book(), book).coded["MEADOW 01"].en == text
+    else:
+        assert fault(format_book(), book)[0] == "codebook.toml"
 
 
 def test_a_coded_message_has_the_slots_of_both_its_texts() -> None:

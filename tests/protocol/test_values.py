@@ -84,3 +84,18 @@ def test_a_coded_message_that_is_in_no_code_book() -> None:
 def test_slots(kind: str, value: Any, why: str | None) -> None:
     """A category is one of the book's codes, a count a whole number up to 2^53."""
     assert slot_fault(FILES, kind, value) == why
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, None), ({"name": "x" * 200, "how": "x" * 500, "size": 0}, None), ({"size": 2**53}, None),
+        ({"name": "x" * 201}, "no material"), ({"how": "x" * 501}, "no material"), ({"name": "a\nb"}, "no material"),
+        ({"size": 2**53 + 1}, "no material"), ({"size": True}, "no material"), ({"sha256": bytes(31)}, "no material"),
+        ({"sha256": "02" * 16}, "no material"), ({"more": 1}, "no material"),
+    ],
+)  # fmt: skip
+def test_material(changes: dict[str, Any], why: str | None) -> None:
+    """A name of 200 characters, a way of 500, a size up to 2^53 and 32 bytes of hash; nothing more or fewer."""
+    item = {"name": "log.txt", "size": 12, "sha256": bytes(32), "how": "by the embassy"}
+    assert value_fault(FILES, FILES.beside["material"], [item | changes]) == why
