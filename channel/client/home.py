@@ -141,10 +141,12 @@ def _read_config(path: Path) -> DeskConfig:
     except (FileNotFoundError, NotADirectoryError) as e:
         raise WrongUse("NO_DESK_HOME", path=str(path.parent)) from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise WrongUse("CONFIG", path=str(path), why=str(e)) from e
+        raise WrongUse("CONFIG", path=str(path), key="-", why=str(e)) from e
     known = {"party", "node_url", "node_home"}
-    if set(table) - known or not isinstance(table.get("party"), str):
-        raise WrongUse("CONFIG", path=str(path), why=", ".join(sorted(set(table) - known)) or "party")
+    if unknown := set(table) - known:
+        raise WrongUse("CONFIG", path=str(path), key=min(unknown), why="no such setting")
+    if not isinstance(table.get("party"), str):
+        raise WrongUse("CONFIG", path=str(path), key="party", why="a party's code in quotes")
     return DeskConfig(table["party"], str(table.get("node_url", "")), str(table.get("node_home", "")))
 
 

@@ -16,7 +16,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from aiohttp import web
@@ -304,7 +303,7 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
     return Part(
         station, founding, peer_cert, shared, side_writer, receiver,
         line, courier, Speaker(station, shared, side_writer, clock, secrets.token_bytes),
-        LineTest(station, shared, courier, line, SimpleNamespace(every=900, alternate=86_400, human=86_400), clock, secrets.token_bytes, ask), refusals,
+        LineTest(station, shared, courier, line, config.linetest, clock, secrets.token_bytes, ask), refusals,
         Desk(station, sessions, intake, side_writer, courier, Carrier(station, courier, receiver), line), known,
     )  # fmt: skip
 

@@ -17,6 +17,7 @@
     [testing]  kill_at = ""                      a step of protocol section 7, "c:3" for the third time it is reached;
                                                  "cosigner-c:3" for that part's alone (writer, side, anchor, cosigner);
                                                  refused for a channel in actual mode
+    [[callout]], [linetest], [watch]             people on duty: see duty_config.py
 
 Relative paths are relative to the file. Unknown keys are refused: a misspelt one would be a setting that is not set.
 The node reads no environment variable; this would be the place.
@@ -28,10 +29,20 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from channel.node.duty_config import (
+    CalloutConfig,
+    LineTestConfig,
+    WatchConfig,
+    read_callouts,
+    read_linetest,
+    read_watch,
+)
+from channel.node.table import Address, Table
 from keys.errors import WrongUse
+
+__all__ = ["Address", "ChannelConfig", "NodeConfig", "StoreConfig", "read_config"]
 
 _PARTY = re.compile(r"^[A-Z]{2,8}$")
 _KILL = re.compile(r"^((writer|side|anchor|cosigner)-)?[a-e](:[1-9][0-9]{0,5})?$")
@@ -40,14 +51,6 @@ _NODE = frozenset(
 )
 _STORE = frozenset({"embedded", "redis_url", "redis_user", "redis_password_file"})
 _CHANNEL = frozenset({"founding", "keys", "peer_urls", "peer_cert", "link_rate"})
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen."""
-
-    host: str
-    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,9 @@ class NodeConfig:
     store: StoreConfig
     channels: tuple[ChannelConfig, ...]
     testing_kill_at: str
+    callouts: tuple[CalloutConfig, ...]
+    linetest: LineTestConfig
+    watch: WatchConfig
 
 
 def read_config(path: Path) -> NodeConfig:
@@ -98,8 +104,8 @@ def read_config(path: Path) -> NodeConfig:
         raise WrongUse("NO_FILE", path=str(path), why=e.strerror or str(e)) from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise WrongUse("CONFIG", path=str(path), key="-", why=str(e)) from e
-    top = _Table(path, "", plain)
-    top.only({"node", "store", "channel", "testing"})
+    top = Table(path, "", plain)
+    top.only({"node", "store", "channel", "testing", "callout", "linetest", "watch"})
     node, store = top.table("node", _NODE), top.table("store", _STORE)
     channels = plain.get("channel")
     if not isinstance(channels, list) or not channels:
@@ -122,12 +128,15 @@ def read_config(path: Path) -> NodeConfig:
         confirm_clock=node.flag("confirm_clock"),
         without_peer=node.flag("without_peer"),
         store=_store(store),
-        channels=tuple(_channel(_Table(path, f"channel[{i}]", c)) for i, c in enumerate(channels)),
+        channels=tuple(_channel(Table(path, f"channel[{i}]", c)) for i, c in enumerate(channels)),
         testing_kill_at=kill_at,
+        callouts=read_callouts(top),
+        linetest=read_linetest(top),
+        watch=read_watch(top),
     )
 
 
-def _store(table: _Table) -> StoreConfig:
+def _store(table: Table) -> StoreConfig:
     embedded, url = table.text("embedded", optional=True), table.text("redis_url", optional=True)
     if bool(embedded) == bool(url):
         raise table.wrong("embedded", "either embedded or redis_url")
@@ -155,7 +164,7 @@ def _store(table: _Table) -> StoreConfig:
     return StoreConfig(None, urlunsplit((parts.scheme, host, parts.path, parts.query, "")))
 
 
-def _channel(table: _Table) -> ChannelConfig:
+def _channel(table: Table) -> ChannelConfig:
     table.only(_CHANNEL)
     urls = table.values.get("peer_urls")
     if not isinstance(urls, list) or not urls or not all(isinstance(u, str) and _is_https(u) for u in urls):
@@ -178,50 +187,3 @@ def _is_https(url: str) -> bool:
         return parts.scheme == "https" and bool(parts.hostname) and parts.port != 0 and parts.path in ("", "/")
     except ValueError:
         return False
-
-
-class _Table:
-    """One table of the file, read key by key; what is wrong names the file and the key."""
-
-    def __init__(self, path: Path, name: str, values: Any) -> None:
-        self._path, self._name = path, name
-        if not isinstance(values, dict):
-            raise self.wrong("", "a table")
-        self.values: dict[str, Any] = values
-
-    def wrong(self, key: str, why: str) -> WrongUse:
-        """The error for a key; ``why`` says what would be right."""
-        return WrongUse("CONFIG", path=str(self._path), key=".".join(k for k in (self._name, key) if k), why=why)
-
-    def only(self, known: frozenset[str] | set[str]) -> None:
-        for key in self.values:
-            if key not in known:
-                raise self.wrong(key, "no such setting")
-
-    def table(self, key: str, known: frozenset[str] | set[str], *, optional: bool = False) -> _Table:
-        if key not in self.values and not optional:
-            raise self.wrong(key, "is missing")
-        table = _Table(self._path, key, self.values.get(key, {}))
-        table.only(known)
-        return table
-
-    def text(self, key: str, *, optional: bool = False) -> str:
-        value = self.values.get(key, "" if optional else None)
-        if not isinstance(value, str) or (not value and not optional):
-            raise self.wrong(key, "is missing" if value is None else "a text in quotes")
-        return value
-
-    def file(self, key: str) -> Path:
-        return self._path.parent / self.text(key)
-
-    def flag(self, key: str) -> bool:
-        value = self.values.get(key, False)
-        if not isinstance(value, bool):
-            raise self.wrong(key, "true or false")
-        return value
-
-    def address(self, key: str) -> Address:
-        host, colon, port = self.text(key).rpartition(":")
-        if not host or not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-            raise self.wrong(key, 'an address such as "127.0.0.1:7101"')
-        return Address(host.removeprefix("[").removesuffix("]"), int(port))

@@ -61,6 +61,7 @@ def refused(machine):
             assert f"({code})" in result.stderr
             assert result.stderr.count("\n") == 2
             assert bool(CHINESE.search(result.stderr)) == (lang == "zh")
+            assert "?" not in result.stderr.partition("\n")[0]  # a value that the error does not bring
         assert (on.said("cn"), on.said("us")) == before
 
     return ask

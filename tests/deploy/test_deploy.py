@@ -120,10 +120,13 @@ def test_a_node_reads_the_example(name: str, tmp_path: Path) -> None:
 def test_the_full_example_names_every_setting_that_the_node_knows() -> None:
     """deploy/node.toml is the manual: each key of the reader stands in it, in use or as a comment."""
     text = (DEPLOY / "node.toml").read_text("utf-8")
-    known = re.findall(r"frozenset\(\s*\{(.*?)\}", (TOP / "channel/node/config.py").read_text("utf-8"), re.DOTALL)
+    readers = [(TOP / f"channel/node/{name}.py").read_text("utf-8") for name in ("config", "duty_config")]
+    known = [found for reader in readers for found in re.findall(r"frozenset\(\s*\{(.*?)\}", reader, re.DOTALL)]
     keys = set(re.findall(r'"(\w+)"', " ".join(known)))
-    assert len(keys) > 10
-    assert {key for key in keys if not re.search(rf"^(# )?{key} = ", text, re.MULTILINE)} == set()
+    assert len(keys) > 30
+    shown = set(re.findall(r"(?m)^(?:# )?(?:\[\[\w+\.)?(\w+)(?: = |\]\])", text))
+    targets = set(re.findall(r"[{,] (\w+) = ", " ".join(re.findall(r"(?m)^#   \{.*$", text))))
+    assert keys - shown - targets == set()
 
 
 def test_the_compose_nodes_find_each_other_and_their_own_store(compose: dict[str, Any]) -> None:
