@@ -171,7 +171,7 @@ def test_files_carry_messages_both_ways(unplugged, tmp_path):
     refused(machine, "us", "out", file, exit_code=4, code="EXISTS")
     (taken,) = machine.good("cn", "link", "carry", "in", file)
     assert (taken["kind"], taken["party"], taken["answer"]) == ("requests", "US", f"{file}.answer")
-    assert [m["number"] for m in machine.good("cn", "inbox")] == [sent["number"]]
+    assert sent["number"] in numbers(machine, "cn")
     (back,) = machine.good("us", "link", "carry", "in", f"{file}.answer")
     assert (back["kind"], back["size"]) == ("answers", taken["size"])
     (shown,) = machine.good("us", "show", sent["number"])
@@ -246,7 +246,7 @@ def test_a_printed_file_is_typed_in_again(unplugged, tmp_path):
 def test_what_does_not_fit_on_paper_comes_in_turns(unplugged, tmp_path):
     """Of more than is printed at once the beginning is written, and how much waits is said; in turns all is delivered."""
     machine = unplugged
-    sent = machine.good("us", "send", *(["x" * 400] * 12), "--wait", "logged")
+    sent = machine.good("us", "send", *(["x" * 400] * 6), "--wait", "logged")
     for turn in range(9):
         file = tmp_path / str(turn)
         (out,) = machine.good("us", "link", "carry", "out", file, "--print")
