@@ -21,7 +21,7 @@ RULES := tests/keys tests/protocol tests/properties/test_fold.py tests/vectors t
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
-.PHONY: help ladder demo test faults bench-quick bench-coded coverage mutants check fmt review lock ci clean
+.PHONY: help ladder demo test faults bench-quick bench-coded bench-timers coverage mutants check fmt review lock ci clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## */make \1\t/p' Makefile | expand -t 16
@@ -41,6 +41,9 @@ bench-quick: $(STAMP)  ## what the core costs, as ratios from one run; ARGS="--r
 
 bench-coded: $(STAMP)  ## a coded message between two nodes: its bytes on the line, and how soon it is read
 	@$(BIN)/python -m tests.bench.coded $(ARGS)
+
+bench-timers: $(STAMP)  ## what 200 open cases with all their deadlines cost a node
+	@$(BIN)/python -m tests.bench.timers
 
 coverage: $(STAMP)  ## every branch of keys and channel/protocol, by the tests of these two alone
 	@$(BIN)/python -m coverage run -m pytest -q $(RULES) $(ARGS)

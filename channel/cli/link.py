@@ -22,6 +22,7 @@ from channel.cli.times import seconds
 from channel.client import linetests, neutral, printed
 from channel.client.client import Client
 from channel.client.composing import Draft
+from channel.i18n import Texts
 from channel.protocol.append import MAX_REQUEST, carry_unpack, read_request
 from channel.protocol.note import parse
 from channel.protocol.verdicts import MessageView
@@ -101,10 +102,15 @@ def _tell_tests(ctx: Context, client: Client, tests: list[linetests.LineTest]) -
             client.view.fold.party(test.letter).code, test.path, utc(test.t1).removesuffix(" UTC"),
             "-" if test.round_trip is None else str(test.round_trip),
             "-" if test.offset is None else f"{test.offset:+}",
-            texts.say("link.waiting_echo" if test.state == "waiting" else f"link.{test.state}"),
+            _state(texts, test),
         )
         for test in tests
     ])  # fmt: skip
+
+
+def _state(texts: Texts, test: linetests.LineTest) -> str:
+    said = texts.say("link.waiting_echo" if test.state == "waiting" else f"link.{test.state}")
+    return f"{said} · {texts.say(f'reason.{test.reason}')}" if test.reason else said
 
 
 def _tell_human(ctx: Context, client: Client, letter: str, test: linetests.HumanTest | None) -> None:
@@ -124,7 +130,7 @@ def _tell_human(ctx: Context, client: Client, letter: str, test: linetests.Human
 def _test_item(codes: dict[str, str], test: linetests.LineTest) -> dict[str, Any]:
     return {
         "party": codes[test.letter], "path": test.path, "t1": test.t1, "state": test.state,
-        "round_trip_ms": test.round_trip, "offset_ms": test.offset,
+        "round_trip_ms": test.round_trip, "offset_ms": test.offset, "reason": test.reason,
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import click
 
 from channel.cli.desk import desk
 from channel.cli.group import Context, channel
+from channel.cli.machine import detail
 from channel.cli.present import Names
 from channel.cli.times import moment
 from channel.client.client import Client
@@ -60,6 +61,7 @@ def _items(ctx: Context, client: Client, verdicts: Sequence[Verdict]) -> None:
             "state": client.view.state(v.letter, v.index),
             "reason": v.reason,
             "number": v.number,
+            "detail": detail(client, v, ctx.terminal.texts),
             "signers": [s.seat for s in v.signers],
         })  # fmt: skip
 
@@ -68,7 +70,8 @@ def _row(ctx: Context, client: Client, v: Verdict) -> tuple[str, ...]:
     say, names = ctx.terminal.texts.say, Names(client, ctx.terminal.texts)
     code = client.view.fold.party(v.letter).code
     t, ts = (v.record.t, v.record.ts) if v.record else ("leaf", 0)
-    what = v.number or (say(f"state.{v.doc.step.replace('-', '_')}") if isinstance(v.doc, Ack) else "")
+    ack = say(f"state.{v.doc.step.replace('-', '_')}") if isinstance(v.doc, Ack) else ""
+    what = v.number or ack or detail(client, v, ctx.terminal.texts)
     state = say(f"state.{client.view.state(v.letter, v.index)}")
     verdict = say("state.refused", reason=say(f"refused.{v.reason}")) if v.reason else state
     who = ", ".join(names.seat(v.letter, s.seat) for s in v.signers)

@@ -8,6 +8,7 @@ A test is answered once its closing echo stands. Times in ms; ``t1`` is the aski
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -28,6 +29,8 @@ class LineTest:
     state: Literal["answered", "waiting", "unanswered"]
     round_trip: int | None = None
     offset: int | None = None
+    reason: Literal["", "LINK", "UNK"] = ""
+    """Why it is unanswered: the other side had no sight of it in time, or it had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +52,45 @@ def automatic(verdicts: Iterable[Verdict], test_s: int, now: int) -> list[LineTe
     """Every automatic test of both sides, in the order of ``verdicts`` (each echo after what it answers)."""
     found: dict[tuple[str, bytes], LineTest] = {}
     echoes: dict[tuple[str, bytes], Echo] = {}
+    verdicts = list(verdicts)
+    sights = _Sights(verdicts)
     for v in verdicts:
         if v.reason:
             continue
         match v.doc:
+            case Test(id=id_, path=path, t1=t1) if now <= t1 + 1000 * test_s:
+                found.setdefault((v.letter, id_), LineTest(v.letter, path, t1, "waiting"))
             case Test(id=id_, path=path, t1=t1):
-                state: Literal["waiting", "unanswered"] = "waiting" if now <= t1 + 1000 * test_s else "unanswered"
-                found.setdefault((v.letter, id_), LineTest(v.letter, path, t1, state))
+                why: Literal["LINK", "UNK"] = "UNK" if sights.before(v, t1 + 1000 * test_s) else "LINK"
+                found.setdefault((v.letter, id_), LineTest(v.letter, path, t1, "unanswered", reason=why))
             case Echo(id=id_, t1=t1, t2=t2, t3=t3, t4=int(t4)):
                 echo, test = echoes.get((v.letter, id_)), found.get((v.letter, id_))
                 if test is not None and echo is not None and (echo.t1, echo.t2, echo.t3) == (t1, t2, t3):
                     trip, offset = (t4 - t1) - (t3 - t2), ((t2 - t1) + (t3 - t4)) // 2
-                    found[v.letter, id_] = replace(test, state="answered", round_trip=trip, offset=offset)
+                    found[v.letter, id_] = replace(test, state="answered", round_trip=trip, offset=offset, reason="")
             case Echo(id=id_, t1=t1):
                 asker = "b" if v.letter == "a" else "a"
                 if (test := found.get((asker, id_))) is not None and test.t1 == t1:
                     echoes.setdefault((asker, id_), v.doc)
     return list(found.values())
+
+
+class _Sights:
+    """When each side had seen how much of the other's log, by the ``ts`` of its own records."""
+
+    def __init__(self, verdicts: Iterable[Verdict]) -> None:
+        self._seen: dict[str, list[int]] = {"a": [], "b": []}
+        self._ts: dict[str, list[int]] = {"a": [], "b": []}
+        for v in verdicts:
+            if v.record is not None:
+                self._seen[v.letter].append(max([v.record.seen[1], *self._seen[v.letter][-1:]]))
+                self._ts[v.letter].append(v.record.ts)
+
+    def before(self, test: Verdict, until: int) -> bool:
+        """Whether the other side had seen a record by then, in its own clock."""
+        other = "b" if test.letter == "a" else "a"
+        first = bisect_right(self._seen[other], test.index)
+        return first < len(self._ts[other]) and self._ts[other][first] <= until
 
 
 def newest(tests: Iterable[LineTest]) -> list[LineTest]:

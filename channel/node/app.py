@@ -26,6 +26,7 @@ from channel.log.journal import Journal
 from channel.log.redis import RedisServer
 from channel.node import tls
 from channel.node.api import Api, Desk
+from channel.node.callout import Call, Callouts, ChannelName
 from channel.node.carry import Carrier
 from channel.node.committer import Committer
 from channel.node.config import Address, ChannelConfig, NodeConfig, read_config
@@ -45,6 +46,7 @@ from channel.node.stamps import Stamps
 from channel.node.state import WRITING, Fatal, State
 from channel.node.station import Letter, Station, origins_of
 from channel.node.telemetry import Telemetry
+from channel.node.watch import Watch
 from channel.node.writer import Released, Writer
 from channel.protocol.charter import Policy
 from channel.protocol.founding import Founding, read_founding
@@ -175,6 +177,7 @@ class Part:
     courier: Courier
     speaker: Speaker
     linetest: LineTest
+    watch: Watch
     refusals: Refusals
     desk: Desk
     known: dict[bytes, int]
@@ -189,7 +192,7 @@ class Part:
 
     def loops(self, recovering: Recovering) -> list[Coroutine[Any, Any, None]]:
         """Everything that runs for this channel; what follows the logs begins once they may be written."""
-        followers = (self.courier.run, self.speaker.run, self.linetest.run, self._retain)
+        followers = (self.courier.run, self.speaker.run, self.linetest.run, self.watch.run, self._retain)
         return [self.shared.run(), self.side.run(), self._recover(recovering), *map(self._once_ready, followers)]
 
     async def _recover(self, recovering: Recovering) -> None:
@@ -297,13 +300,19 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
     sessions = Sessions(founding.chan, charter.mode, tls.fingerprint(certificate), station.member_key)
     receiver = Receiver(station, shared, refusals, known.get, partial(step, "cosigner"))
 
+    title = ChannelName(founding.chan, charter.mode, charter.title.en, charter.title.zh)
+    callouts = Callouts(config.callouts, title, clock, station.alarms, telemetry)
+    called = config.path.parent / f"called-{founding.chan.hex()[:16]}.json"
+    watch = Watch(station, shared, config.watch, callouts, called)
+
     async def ask() -> None:
         telemetry.say("a human line test is due", channel=founding.chan)
+        watch.call(callouts.seats()[:1], Call("due", "", "", None))
 
     return Part(
         station, founding, peer_cert, shared, side_writer, receiver,
         line, courier, Speaker(station, shared, side_writer, clock, secrets.token_bytes),
-        LineTest(station, shared, courier, line, config.linetest, clock, secrets.token_bytes, ask), refusals,
+        LineTest(station, shared, courier, line, config.linetest, clock, secrets.token_bytes, ask), watch, refusals,
         Desk(station, sessions, intake, side_writer, courier, Carrier(station, courier, receiver), line), known,
     )  # fmt: skip
 

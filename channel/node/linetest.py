@@ -65,7 +65,7 @@ class LineTest:
         try:
             while True:
                 if self._active():
-                    await self._look()
+                    await self.look()
                 await self._station.changed(self._pause())
         finally:
             self._line.prefer(None)
@@ -74,7 +74,8 @@ class LineTest:
     def _active(self) -> bool:
         return self._station.opened and self._station.state in (State.ACTIVE, State.DEGRADED)
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Answer, close and ask what is due now."""
         await self._read.follow()
         try:
             await self._answer()
@@ -157,9 +158,12 @@ class LineTest:
         if not self._active():
             return SLICE
         now = self._station.stamps.now()
-        due = [*self._due().values()]
-        due += [a.test.t1 + self._patience() + 1 for a in self._read.asked.values() if not a.done]
-        return min(SLICE, max(0.01, (min(due, default=now + 1_000_000) - now) / 1000))
+        return min(SLICE, max(0.01, (min(self.due_times(), default=now + 1_000_000) - now) / 1000))
+
+    def due_times(self) -> list[int]:
+        """When tests are to be asked next, and when those on their way count as unanswered; ms of this node's time."""
+        patience = self._patience()
+        return [*self._due().values(), *(a.test.t1 + patience + 1 for a in self._read.asked.values() if not a.done)]
 
 
 class HumanTest:

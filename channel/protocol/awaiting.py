@@ -166,7 +166,7 @@ class Awaiting:
             self._begin()
         if t is None:
             return None
-        own, other = t.sides[self._p].entries, t.sides[1 - self._p].entries[:seen]
+        own, other = t.sides[self._p].entries, t.sides[1 - self._p].entries
         for e in own[self._at[0] :]:
             if e.t == "msg" and not e.reason:
                 given = seconds(t, e)
@@ -174,9 +174,9 @@ class Awaiting:
                 self._open[e.ph] = _Open(e, secs)
                 self._again.add(e.ph)
             self._touch(e)
-        for e in other[self._at[1] :]:
+        for e in other[self._at[1] : seen]:
             self._touch(e)
-        self._at = [len(own), len(other)]
+        self._at = [len(own), max(self._at[1], min(seen, len(other)))]
         return t
 
     def _touch(self, e: Entry) -> None:

@@ -13,8 +13,9 @@ T = 1_790_000_000_000
 TEST_S = 900
 
 
-def said(letter, doc, reason=""):
-    return Verdict(letter, 0, b"", SimpleNamespace(ts=T), None, doc, reason, (), frozenset(), "")
+def said(letter, doc, reason="", ts=T, seen=0, index=0):
+    record = SimpleNamespace(ts=ts, seen=(0, seen, b""))
+    return Verdict(letter, index, b"", record, None, doc, reason, (), frozenset(), "")
 
 
 def asked(n=1, path="1", t1=T):
@@ -84,3 +85,17 @@ def test_the_newest_of_each_path():
     assert [(t.letter, t.path, t.t1) for t in newest(many)] == [
         (x, path, 2) for x in "ab" for path in ("1", "2", "10")
     ]  # fmt: skip
+
+
+def test_an_unanswered_test_says_whether_the_other_side_had_seen_it_in_time():
+    """LINK where no record of the other side had seen it by then, in that side's clock; else UNK; an answered one has none."""
+    test, until = said("a", asked()), T + 1000 * TEST_S
+    for other, reason in (
+        ([], "LINK"), ([said("b", None, seen=0, ts=T)], "LINK"), ([said("b", None, seen=1, ts=until + 1)], "LINK"),
+        ([said("b", None, seen=1, ts=until)], "UNK"),
+        ([said("b", None, seen=1, ts=until), said("b", None, seen=0, ts=until + 5)], "UNK"),
+    ):  # fmt: skip
+        assert [t.reason for t in automatic([test, *other], TEST_S, until + 1)] == [reason]
+    answered = [test, said("b", echo()), said("a", echo(t4=T + 9))]
+    assert [t.reason for t in automatic(answered, TEST_S, until + 1)] == [""]
+    assert [t.reason for t in automatic([test], TEST_S, until)] == [""]
