@@ -143,7 +143,9 @@ async def _note(ctx: Context, text: str) -> None:
         names = Names(client, ctx.terminal.texts)
         found = await waiting_drafts.notes(client)
         for ts, seat, said in found:
-            ctx.terminal.block(f"{utc(ts)}  {names.seat(client.view.letter, seat)}: ", plain(said).replace("\n", " "))
+            first, *more = plain(said).split("\n")
+            ctx.terminal.block(f"{utc(ts)}  {names.seat(client.view.letter, seat)}: ", first)
+            ctx.terminal.lines(f"    {line}" for line in more)
             ctx.terminal.item({"ts": ts, "seat": seat, "text": said})
         if not found:
             ctx.terminal.say("cli.no_notes")

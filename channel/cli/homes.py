@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from channel.cli.founding import PartyKeys, Trial, found
+from channel.client.procedures import FILE, SAMPLE
 from channel.formats import code_book, format_book
 from channel.log.journal import Journal
 from channel.node.tls import make_certificate
@@ -104,6 +105,7 @@ def _write_desk(home: Path, party: PartyKeys, trial: Trial, node_pem: bytes, mod
     (home / "keys").mkdir(parents=True, mode=0o700)
     home.chmod(0o700)
     _text(home / "desk.toml", DESK_TOML.format(party=party.code))
+    _text(home / FILE, SAMPLE)
     write_file(home / "node-cert.pem", node_pem, 0o644, over=False)
     write_file(home / "founding.dcm", trial.founding.encode(), 0o644, over=False)
     word = trial.founding.chan.hex()[:12] if mode != ACTUAL else trial.founding.chan.hex()[12:24]

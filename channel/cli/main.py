@@ -17,6 +17,7 @@ from channel.cli import (
     service,
     submitting,
     trial,
+    watch,
 )
 from channel.cli.group import channel
 
@@ -35,6 +36,7 @@ GROUPS = (
     service,
     submitting,
     trial,
+    watch,
 )
 """Each registers its commands with ``channel`` when it is imported."""
 

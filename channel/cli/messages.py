@@ -10,6 +10,7 @@ import click
 
 from channel.cli.desk import desk
 from channel.cli.group import Context, channel
+from channel.cli.own_procedures import beside
 from channel.cli.present import (
     Names,
     as_item,
@@ -46,7 +47,7 @@ def inbox(ctx: Context) -> None:
 async def _inbox(ctx: Context) -> None:
     async with desk(ctx) as client:
         terminal, names = ctx.terminal, Names(client, ctx.terminal.texts)
-        messages, by = client.messages(), corrected(client)
+        messages, by, own = client.messages(), corrected(client), beside(ctx, client)
         for message in messages:
             item = as_item(client, message)
             terminal.item(item)
@@ -54,7 +55,7 @@ async def _inbox(ctx: Context) -> None:
             terminal.block(f"{item['number']}  {item['format']}  {utc(item['ts'])}  ", who)
             terminal.block("    ", status(client, message, terminal.texts, by))
             terminal.block("    ", _told(client.book(message), item, terminal.texts))
-            for line in corrections(by, message.ph, terminal.texts):
+            for line in [*corrections(by, message.ph, terminal.texts), *own.get(message.ph, ())]:
                 terminal.block("    ", line)
         if not messages:
             terminal.say("show.empty")
@@ -87,6 +88,7 @@ async def _show(ctx: Context, ref: str) -> None:
             ctx.terminal.line(line)
         for line in translations(client, message, ctx.terminal.texts):
             ctx.terminal.line(line)
+        ctx.terminal.lines(beside(ctx, client).get(message.ph, ()))
         item = as_item(client, message)
         ctx.terminal.item(item | {"corrections": [m.verdict.number for m in by.get(message.ph, ())]})
         if fault is not None:

@@ -144,7 +144,8 @@ def payload_view(
         to=tuple(name for kid, name in keys.items() if kid in payload.to)
         + tuple(short(kid) for kid in payload.to if kid not in keys),
         refs=tuple(messages.get(ref, short(ref)) for ref in _listed(payload.refs)),
-        cosign=tuple(keys.get(kid, short(kid)) for kid in _listed(payload.cosign)),
+        cosign=tuple(name for kid, name in keys.items() if kid in _listed(payload.cosign))
+        + tuple(short(kid) for kid in _listed(payload.cosign) if kid not in keys),
         single=payload.single is True,
         ack_by=_set(payload.ack_by),
         reply_by=_set(payload.reply_by),

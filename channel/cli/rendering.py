@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from channel.cli import in_force
+from channel.cli import in_force, watch_record
 from channel.cli.group import Context
 from channel.cli.present import Names, corrected, corrections
 from channel.client.client import Client
@@ -64,7 +64,7 @@ def show_record(ctx: Context, client: Client, verdict: Verdict) -> None:
     else:
         t = verdict.record.t if verdict.record else "leaf"
         kind = ctx.terminal.texts.say(f"record.{t}") if f"record.{t}" in ctx.terminal.texts else t
-        ctx.terminal.line(f"{number}  {kind}")
+        ctx.terminal.block(f"{number}  {kind}  ", watch_record.told(client, verdict, ctx.terminal.texts))
     counts = in_force.in_force(client, verdict)
     ctx.terminal.lines(in_force.lines(ctx.terminal.texts, verdict, counts))
     by, ph = corrected(client), verdict.envelope.hash if verdict.envelope else b""

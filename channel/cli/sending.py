@@ -195,10 +195,10 @@ def tell_draft(ctx: Context, client: Client, waiting: drafts.Waiting) -> None:
 
 
 def seats(client: Client, kids: tuple[bytes, ...], ctx: Context) -> str:
-    """Seats of the own side by key ids."""
+    """Seats of the own side by key ids, in the roster's order."""
     names = Names(client, ctx.terminal.texts)
-    members = client.view.fold.party(client.view.letter).members
-    found = [names.place(client.view.letter, members[kid]) for kid in kids if kid in members]
+    members = by_name(client.view.fold.party(client.view.letter)).values()
+    found = [names.place(client.view.letter, member) for member in members if member.kid in kids]
     return ("、" if ctx.terminal.lang == "zh" else ", ").join(found) or "-"
 
 

@@ -3,7 +3,8 @@
     desk.toml        where the node is and which certificate it shows
     founding.dcm     the channel's founding documents; the channel id is computed from them
     node-cert.pem    the pinned certificate of the own node
-    keys/SEAT.key    a person's keys under a passphrase (0600)
+    keys/SEAT.key    a person's keys under a passphrase (0600); SEAT.2.key for a second person in the seat
+    procedures.toml  optional: the party's own procedures by level
     desk.sqlite      this desk's own copy of both logs, the notes it has verified, envelopes not yet delivered, and notes
                      that prove a log fork
 

@@ -78,6 +78,7 @@ def test_one_clear_problem_each(trial, lang):
     for arguments, code, exit_code in (
         (["inbox"], "NO_HOME", 2),
         (["--home", trial / "nowhere", "inbox"], "NO_DESK_HOME", 2),
+        (["--home", trial / "nowhere", "watch", "procedures"], "NO_DESK_HOME", 2),
         (["--home", desk, "--as", "nobody", "inbox"], "NO_SEAT", 2),
         (["--home", desk, "inbox"], "NODE_NOT_RUNNING", 4),
         (["--home", trial / "us" / "node", "node", "status"], "NODE_NOT_RUNNING", 4),
@@ -147,10 +148,10 @@ SHARED = {"--home", "--as", "--json", "--lang", "--passphrase-file"}
 MINIMUM = {
     **{name: ["last"] for name in ("show", "ack", "lower", "concur", "object", "approve", "withdraw", "confirm")},
     "send": ["x"], "export": ["--out", "x.dcx"], "raise": ["last", "--to", "crisis"], "reply": ["last", "x"],
+    "handover": ["--to", "duty.2"], "in": [str(EXAMPLE)], "out": ["x"],
     "readback": ["last", "x"], "correct": ["last", "x"], "reject": ["last", "--why", "x"], "submit": ["x"],
     "check": ["x", "last"],
 }  # fmt: skip
-OF_NODES = {"run", "status", "recover"}
 
 
 def test_every_command_takes_the_shared_options():
@@ -159,10 +160,13 @@ def test_every_command_takes_the_shared_options():
         assert {name for p in command.params for name in p.opts} >= SHARED, command.name
 
 
-@pytest.mark.parametrize("words", [w for w, _ in commands() if w[-1] not in ("init", "verify", "demo")], ids=" ".join)
+WITHOUT_KEYS = ("init", "verify", "demo", "procedures")
+
+
+@pytest.mark.parametrize("words", [w for w, _ in commands() if w[-1] not in WITHOUT_KEYS], ids=" ".join)
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
 def test_shared_options_hold_before_a_command_and_after_it(words, first, trial, tmp_path):
-    """Home, seat, language, form and passphrase file are taken in both places by every command that works in a home."""
+    """Home, seat, language, form and passphrase file are taken in both places by every command that works with keys in a home."""
     rest = MINIMUM.get(words[-1], [])
 
     def told(*options):
@@ -171,7 +175,7 @@ def test_shared_options_hold_before_a_command_and_after_it(words, first, trial, 
         assert result.stdout == ""
         return result.exit_code, json.loads(result.stderr)
 
-    node = words[-1] in OF_NODES
+    node = words[0] == "node"
     wrong = "NO_NODE_HOME" if node else "NO_DESK_HOME"
     exit_code, problem = told("--home", tmp_path, "--lang", "zh", "--json")
     assert (exit_code, problem["code"]) == (2, wrong)
