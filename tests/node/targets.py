@@ -40,18 +40,23 @@ class Pager:
 
 
 class Relay:
-    """A mail relay. ``refuse``: receiver, or "DATA" for the mail as a whole -> the answer it gets in place of 250."""
+    """A mail relay. ``refuse``: receiver, or "DATA" for the mail as a whole -> the answer it gets in place of 250.
 
-    def __init__(self, refuse=None, hang=None):
-        self.mails, self.logins, self._refuse, self._hang = [], [], refuse or {}, hang
+    ``slow``: seconds that it takes for each receiver and for the mail; ``hang``: the mail is taken once it is set.
+    """
+
+    def __init__(self, refuse=None, hang=None, slow=0.0):
+        self.mails, self.logins, self._refuse, self._hang, self._slow = [], [], refuse or {}, hang, slow
 
     async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
+        await asyncio.sleep(self._slow)
         if address in self._refuse:
             return self._refuse[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        await asyncio.sleep(self._slow)
         if self._hang is not None:
             await self._hang.wait()
         if "DATA" in self._refuse:

@@ -268,6 +268,7 @@ async def failing_relays(folder, stack):
     refuses = await stack.enter_async_context(Relay({"duty@us.example": "550 no such mailbox"}).listen())
     at_data = await stack.enter_async_context(Relay({"DATA": "554 not wanted"}).listen())
     login = Relay()
+    plain = await stack.enter_async_context(login.listen())
     asks = await stack.enter_async_context(login.listen(authenticator=login.login, auth_require_tls=False))
     needs = await stack.enter_async_context(login.listen(authenticator=login.login, auth_required=True))
     starttls = await stack.enter_async_context(Relay().listen(tls_context=tls))
@@ -284,7 +285,7 @@ async def failing_relays(folder, stack):
         "no password": mail_to(needs),
         "a certificate that nobody vouches for": mail_to(starttls, tls="starttls"),
         "no TLS where TLS is asked for": mail_to(starttls, tls="tls"),
-        "no STARTTLS where it is asked for": mail_to(at_data, tls="starttls"),
+        "no STARTTLS where it is asked for": mail_to(plain, tls="starttls"),
         "closes at once": mail_to(closes),
         "closes after its greeting": mail_to(greets),
         "554 as its greeting": mail_to(busy),
@@ -342,12 +343,14 @@ async def test_whatever_hangs_is_given_up_after_its_seconds(tmp_path):
         deaf = await stack.enter_async_context(curt(closes=False))
         greets = await stack.enter_async_context(curt(b"220 relay\r\n", closes=False))
         at_data = await stack.enter_async_context(Relay(hang=never).listen())
+        slow = await stack.enter_async_context(Relay(slow=BRIEF * 0.6).listen())
         halves = await stack.enter_async_context(curt(b"HTTP/1.1 200 OK\r\nX-Part", closes=False))
         hanging = {
             "command": CommandTarget(("/bin/sh", "-c", "trap '' TERM HUP INT; while :; do sleep 600; done")),
             "mail, no greeting": mail_to(deaf),
             "mail, no answer": mail_to(greets),
             "mail, no end": mail_to(at_data),
+            "mail, slow at every step": mail_to(slow),
             "mail, no handshake": mail_to(deaf, tls="tls"),
             "web, no answer": web_at(port, "hang"),
             "web, half an answer": web_at(halves),
@@ -423,10 +426,18 @@ async def test_a_command_that_does_not_end_is_killed_with_all_that_it_started(tm
         fifo.close()
 
 
+FLOOD = """\
+import os, sys
+for out in (sys.stdout, sys.stderr):
+    out.write("x" * 20_000_000)
+sys.exit(not all(os.path.samestat(os.fstat(fd), os.stat(os.devnull)) for fd in (1, 2)))
+"""
+
+
 async def test_how_much_a_target_says_does_not_matter(tmp_path):
     """A command that floods its output or never reads, and an endpoint that never stops answering, took the call."""
     flood = tmp_path / "flood.py"
-    flood.write_text("import sys\nfor out in (sys.stdout, sys.stderr):\n    out.write('x' * 20_000_000)\n")
+    flood.write_text(FLOOD)
     endpoint = Endpoint()
     async with endpoint.listen() as port:
         side = Side({
@@ -456,6 +467,15 @@ async def test_a_password_goes_over_tls_to_a_relay_that_somebody_vouches_for(tmp
         assert await side.callouts.call("head", CALL)
     assert relay.logins == [(b"node", b"right word", True)] * 2
     assert [over_tls for *_, over_tls in relay.mails] == [True, True]
+
+
+async def test_without_tls_a_relay_is_taken_as_it_is(tmp_path):
+    """Where the settings ask for no TLS, a relay that offers it with a certificate of its own still gets the mail."""
+    tls, _ = loopback_certificate(tmp_path)
+    relay = Relay()
+    async with relay.listen(tls_context=tls) as port:
+        assert await Side({"duty": [mail_to(port)]}).callouts.call("duty", CALL)
+    assert [over_tls for *_, over_tls in relay.mails] == [False]
 
 
 async def test_a_token_goes_to_its_endpoint(tmp_path):
