@@ -301,7 +301,8 @@ async def _take(client: Client, found: dict[bytes, Waiting], record: Record, env
             waiting.over = waiting.over or end_.why or WITHDRAWN
             waiting.ended_by = waiting.ended_by or members[end_.from_].seat
     elif (read := await _note(client, envelope)) is not None:
-        about = found.get(bytes(read[1].get("did", b"")))
+        did = read[1].get("did")
+        about = found.get(did) if isinstance(did, bytes) else None
         if about is not None:
             about.comments.append((read[0], str(read[1].get("text", ""))))
 

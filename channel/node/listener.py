@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from channel.protocol.note import Note
 
 CONCURRENT = 8
+SLOWEST = 25  # bytes a second from the pinned peer: a line of 300 bit/s, with what its own layers take
 
 
 class Receiver:
@@ -170,7 +171,7 @@ class Listener:
     async def _append(self, request: web.Request) -> web.Response:
         pin = self._caller(request)
         with self._one_of(pin, CONCURRENT):
-            raw = await read_body(request, append.MAX_REQUEST)
+            raw = await read_body(request, append.MAX_REQUEST, floor=SLOWEST)
             sent = append.read_request(raw)
             origin = notes.parse(sent.note).origin
             found = self._by_origin.get(hashlib.sha256(origin.encode()).digest())

@@ -2,7 +2,8 @@
 
 A problem is answered as DCM {code, values, en: {what, do}, zh: {what, do}} with the type ``PROBLEM_TYPE``. The status
 says whose turn it is: 400 unreadable, 401 not proved, 403 against a rule, 404 nothing there, 413 too big, 429 too many,
-500 our fault, 503 not ready. Bodies are read whole within ``BODY_SECONDS`` and never beyond their limit.
+500 our fault, 503 not ready. Bodies are read whole within ``BODY_SECONDS``, the peer's for as long as it goes
+on sending, and never beyond their limit.
 """
 
 from __future__ import annotations
@@ -60,19 +61,25 @@ def answer_raw(
     return web.Response(body=body, status=status, content_type=content_type, charset=charset, headers=headers)
 
 
-async def read_body(request: web.Request, limit: int) -> bytes:
-    """The whole body, or ``Refused`` TOO_BIG beyond ``limit`` bytes, ``Refused`` SLOW, ``Malformed`` BODY."""
+async def read_body(request: web.Request, limit: int, *, floor: int = 0, seconds: float = BODY_SECONDS) -> bytes:
+    """The whole body, or ``Refused`` TOO_BIG beyond ``limit`` bytes, ``Refused`` SLOW, ``Malformed`` BODY.
+
+    ``floor``: bytes a second that are enough beyond the first ``seconds``, for a slow line whose other end is known.
+    """
     if request.content_length is not None and request.content_length > limit:
         raise Refused("TOO_BIG", limit=limit)
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds) as patience:
+            end = patience.when() or 0.0
             async for chunk in request.content.iter_chunked(65_536):
                 body += chunk
+                if floor:
+                    patience.reschedule(end + len(body) / floor)
                 if len(body) > limit:
                     raise Refused("TOO_BIG", limit=limit)
     except TimeoutError:
-        raise Refused("SLOW", seconds=int(BODY_SECONDS)) from None
+        raise Refused("SLOW", seconds=int(seconds)) from None
     except (web.RequestPayloadError, HttpProcessingError, ConnectionError) as e:
         raise Malformed("BODY", why=type(e).__name__) from e
     return bytes(body)
