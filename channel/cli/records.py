@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from channel.cli import watch_record
 from channel.cli.desk import desk
 from channel.cli.group import Context, channel
 from channel.cli.machine import detail
@@ -61,9 +62,14 @@ def _items(ctx: Context, client: Client, verdicts: Sequence[Verdict]) -> None:
             "state": client.view.state(v.letter, v.index),
             "reason": v.reason,
             "number": v.number,
-            "detail": detail(client, v, ctx.terminal.texts),
+            "detail": _detail(ctx, client, v),
             "signers": [s.seat for s in v.signers],
         })  # fmt: skip
+
+
+def _detail(ctx: Context, client: Client, v: Verdict) -> str:
+    """What a node's record or a watch record says, on one line."""
+    return detail(client, v, ctx.terminal.texts) or watch_record.told(client, v, ctx.terminal.texts)
 
 
 def _row(ctx: Context, client: Client, v: Verdict) -> tuple[str, ...]:
@@ -71,7 +77,7 @@ def _row(ctx: Context, client: Client, v: Verdict) -> tuple[str, ...]:
     code = client.view.fold.party(v.letter).code
     t, ts = (v.record.t, v.record.ts) if v.record else ("leaf", 0)
     ack = say(f"state.{v.doc.step.replace('-', '_')}") if isinstance(v.doc, Ack) else ""
-    what = v.number or ack or detail(client, v, ctx.terminal.texts)
+    what = v.number or ack or _detail(ctx, client, v)
     state = say(f"state.{client.view.state(v.letter, v.index)}")
     verdict = say("state.refused", reason=say(f"refused.{v.reason}")) if v.reason else state
     who = ", ".join(names.seat(v.letter, s.seat) for s in v.signers)

@@ -131,6 +131,7 @@ def test_both_officers_sign_a_handover(machine):
     machine.until(lambda: done["record"] in machine.command("cn", "log").stdout)
     record = next(r for r in machine.good("cn", "log") if r["record"] == done["record"])
     assert (record["t"], record["reason"], record["signers"]) == ("watch", "", ["duty", "duty"])
+    assert record["detail"] == "US Duty Officer: handed over by US Duty Officer to US Duty Officer 2"
 
 
 def test_an_empty_post_is_nobodys_to_hand_over(machine, refuses):

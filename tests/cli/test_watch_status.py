@@ -128,6 +128,28 @@ def test_the_fall_back_lists_of_both_parties_are_shown_in_their_order():
     assert [i["en"] for i in desk.shown().items() if i["kind"] == "contact"] == ["Embassy", "Ministry"]
 
 
+def test_what_is_urgent_is_what_stands_at_crisis_and_is_not_read():
+    """The case's level now counts, and an emergency release at any level; a receipt by any person ends it."""
+    desk = Desk()
+    calm = desk.world.send("b", "expert1")
+    single = desk.world.send("b", "duty", "F13", single=True)
+    desk.take()
+
+    def urgent():
+        desk.take()
+        return {each.message.ph for each in watch.owed(desk.client()) if each.urgent}
+
+    assert urgent() == {single.ph}
+    raised = desk.world.move("b", ["expert1", "expert2", "official"], "raise", calm.ph, "attention", "crisis")
+    assert urgent() == {calm.ph, single.ph, raised.ph}
+    desk.world.ack("a", "duty", single, "undecryptable", why="SEALED")
+    assert single.ph in urgent()
+    for sent in (calm, single, raised):
+        desk.world.ack("a", "duty", sent)
+    assert urgent() == set()
+    assert {each.message.ph for each in watch.owed(desk.client())} == {calm.ph, single.ph, raised.ph}
+
+
 def test_a_post_whose_holders_key_ended_is_not_taken():
     """A revoked key leaves the post empty; status says what the log shows and names no reason."""
     desk = Desk()
