@@ -16,7 +16,14 @@ from keys.envelope import sign
 from tests.node.conftest import Pair
 from tests.node.parties import CLOCK, Parties
 
-FACTS = {"category": "UNX", "origin": "UNK", "intent": ["UNK"], "since": 1_790_000_000_000, "control": "K9", "line": "x"}
+FACTS = {
+    "category": "UNX",
+    "origin": "UNK",
+    "intent": ["UNK"],
+    "since": 1_790_000_000_000,
+    "control": "K9",
+    "line": "x",
+}
 
 
 @pytest.mark.parametrize("did", [2**40, "a text", True, [1], b"nobody's"])

@@ -178,7 +178,9 @@ async def test_an_idle_day_keeps_little(pair):
             for side in (pair.a, pair.b):
                 while any(half.at <= at for half, at in zip(await side.newest_pair(), newest, strict=True)):  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
-        await asyncio.sleep(0.3)  # an anchor whose answer is still on its way would be dated by the clock after the next skip
+        await asyncio.sleep(
+            0.3
+        )  # an anchor whose answer is still on its way would be dated by the clock after the next skip
     before = {x: len(await pair.b.log(x).kept_notes()) for x in "ab"}
     await pair.b.drop_old_notes()
     pair_kept = await pair.b.newest_pair()

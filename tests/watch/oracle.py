@@ -127,7 +127,9 @@ def check_side(days, side):
         told_at = None if receipt is None else first_that_saw(own, receipt)
         told = None if told_at is None else own[told_at].ts
         for name, secs in seconds_of(world, e.doc, e.doc["level"]).items():
-            looks = when_written(side, e, secs, name, receipt, told, receipt if name == "stored" else met_at(name, e, said))
+            looks = when_written(
+                side, e, secs, name, receipt, told, receipt if name == "stored" else met_at(name, e, said)
+            )
             for step, (at, seen) in enumerate(looks, 1):
                 wanted[e.ph, name, step] = (at, reason_of(e, other, seen))
     mine = {m.ph for m in own if m.t == "msg"}
