@@ -247,7 +247,7 @@ FIRST = {
     "origin": "OWN",
     "intent": ["UNA", "NHI"],
     "control": "K1",
-    "line": "An agent of a US test network left its limits and may reach networks under your jurisdiction.",
+    "line": "An agent of a US test network left its limits and may have reached further networks.",
     "severity": "S3",
     "urgency": "U2",
     "certainty": "C2",

@@ -51,8 +51,8 @@ RATES = (300, 2_400, 9_600)  # bits a second
 QUIET = 2.5  # seconds without a word on the line: anchors and acknowledgements of nodes are over
 ENTRY = {"entry": "MEADOW 02"}
 CASES = {  # name: (readers, co-signers); both records officers are always added
-    "four wraps, one signature": ("us:expert-1,cn:duty", None),
-    "five wraps, two signatures": ("us:expert-1,us:duty,cn:duty", "duty"),
+    "four wraps, one signature": ("us:expert-1,cn:expert-1", None),
+    "five wraps, two signatures": ("us:expert-1,us:official,cn:expert-1", "official"),
 }
 LIMITS = {"four wraps, one signature": 10 * 1024, "five wraps, two signatures": 16 * 1024}  # DESIGN 6
 COMMAND = (sys.executable, "-c", "from channel.cli.main import run; run()")
@@ -262,9 +262,9 @@ async def soon(folder, times):
     async with running(folder) as (bench, _):
         sides = {side.code: side for side in bench.parties.sides}
         async with at_desk(sides["CN"]) as reader:
-            await reader.switch(unlock(reader.home, "duty", None))
+            await reader.switch(unlock(reader.home, "expert-1", None))
             known = set()
-            words = ("send", "--format", "F13", "--single", "--set", "entry=MEADOW 02", "--to", "us:expert-1,cn:duty")
+            words = ("send", "--format", "F13", "--single", "--set", "entry=MEADOW 02", "--to", "us:expert-1,cn:expert-1")
             for _ in track(range(times), "sending", console=Console(stderr=True)):
                 waiting = asyncio.ensure_future(read_by(reader, known))
                 start = time.perf_counter()
