@@ -71,7 +71,13 @@ def small_books() -> tuple[bytes, bytes]:
         'preliminary = false\n[defaults]\ntlp = "RED"\npap = "RED"\nbasis = ""\ncaveat = []\n'
         '[fields.text]\nen = "Text"\nzh = "文"\ntype = "text"\nmax = 200\n'
     )
-    files = {"codes.toml": "\n".join(codes), "levels.toml": "", "sentences.toml": said, "beside.toml": "", "F03.toml": form}
+    files = {
+        "codes.toml": "\n".join(codes),
+        "levels.toml": "",
+        "sentences.toml": said,
+        "beside.toml": "",
+        "F03.toml": form,
+    }
     return pack({name: text.encode() for name, text in files.items()}), pack({"codebook.toml": b""})
 
 

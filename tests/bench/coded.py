@@ -264,7 +264,16 @@ async def soon(folder, times):
         async with at_desk(sides["CN"]) as reader:
             await reader.switch(unlock(reader.home, "expert-1", None))
             known = set()
-            words = ("send", "--format", "F13", "--single", "--set", "entry=MEADOW 02", "--to", "us:expert-1,cn:expert-1")
+            words = (
+                "send",
+                "--format",
+                "F13",
+                "--single",
+                "--set",
+                "entry=MEADOW 02",
+                "--to",
+                "us:expert-1,cn:expert-1",
+            )
             for _ in track(range(times), "sending", console=Console(stderr=True)):
                 waiting = asyncio.ensure_future(read_by(reader, known))
                 start = time.perf_counter()
