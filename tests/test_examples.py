@@ -12,6 +12,7 @@ import pytest
 
 TOP = Path(__file__).resolve().parent.parent
 EXAMPLE = TOP / "examples/incident.dcx"
+WHOLE = TOP / "examples/whole-incident.dcx"
 PAPER = (TOP / "examples/README.md").read_text("utf-8")
 
 
@@ -50,3 +51,14 @@ def test_a_changed_byte_of_the_example_is_found(place: float, tmp_path: Path) ->
     changed = tmp_path / "changed.dcx"
     changed.write_bytes(raw)
     assert verify(changed).returncode in {3, 5}
+
+
+def test_the_whole_incident_verifies_and_names_what_it_holds() -> None:
+    """22 messages of both sides, with 0 where the channel is named, and 6 with its words where it is not."""
+    named = re.search(r"belongs to the channel `([0-9a-f]{64})`, with the words\n`([a-z ]+)`", PAPER)
+    assert named
+    done = verify(WHOLE, "--channel", named[1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall(r"^  (?:US|CN)-2026-\d{6}  ", done.stdout, re.MULTILINE)) == 22
+    asked = verify(WHOLE)
+    assert (asked.returncode, named[2] in " ".join(asked.stdout.split())) == (6, True)
