@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 from channel.cli.present import find
 from channel.cli.times import moment
@@ -48,9 +49,11 @@ def field_of(client: Client, fmt: str, name: str) -> Field:
 
 
 def sayable(text: str) -> str:
-    """The text, if it has nothing that only a terminal reads; ``WrongUse`` CONTROL_CHARACTERS."""
+    """The text, if it can be seen; ``WrongUse`` CONTROL_CHARACTERS for what only a terminal reads, NOTHING_TO_SEE."""
     if has_control(text):
         raise WrongUse("CONTROL_CHARACTERS")
+    if text and not any(category(c)[0] not in "CZ" for c in text):  # spaces, and characters of no width
+        raise WrongUse("NOTHING_TO_SEE")
     return text
 
 

@@ -301,6 +301,8 @@ def _check_free(path: Path) -> None:
 
 def _read(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():  # a device or a pipe may have no end
+            raise WrongUse("NO_FILE", path=path, why="-")
         if path.stat().st_size > MAX_REQUEST:
             raise WrongUse("FILE_SIZE", path=path, limit=MAX_REQUEST)
         return path.read_bytes()

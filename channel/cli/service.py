@@ -43,6 +43,8 @@ def status(ctx: Context) -> None:
     health = asyncio.run(_health(run_file["desk_url"], read_config(home / "node.toml").tls_cert.read_text()))
     state = ctx.terminal.texts.say(f"channel.{SAID.get(health['state'], 'recovering')}")
     ctx.terminal.say("cli.node_state", party=health["party"], state=state, version=health["version"])
+    for code, count in sorted(health.get("alarms", {}).items()):
+        ctx.terminal.say("alarm.counted", said=ctx.terminal.texts.say(f"alarm.{code}"), count=count)
     ctx.terminal.item({**health, "pid": run_file["pid"]})
 
 

@@ -83,6 +83,8 @@ async def _check(ctx: Context, file: Path, ref: str) -> None:
 
 def _read(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():  # a device or a pipe may have no end
+            raise WrongUse("NO_FILE", path=path, why="-")
         if path.stat().st_size > MAX_FILE:
             raise WrongUse("FILE_SIZE", path=path, limit=MAX_FILE)
         return path.read_bytes()

@@ -212,8 +212,11 @@ class Client:
                 self.home.delivered(envelope.hash)
             raise
         await self.sync()
-        if self._index_of(envelope.hash) is None:
+        index = self._index_of(envelope.hash)
+        if index is None:
             raise Unavailable("NOT_LOGGED", ph=envelope.hash)
+        if reason := self.view.fold.verdict(self.view.letter, index).reason:  # another record came in between
+            raise Refused(reason)
 
     def _as_record(self, t: str, env: bytes, names: tuple[bytes, ...]) -> Record:
         """The record that the node would write now, as far as the desk can know it."""

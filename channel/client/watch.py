@@ -115,7 +115,7 @@ def _post(client: Client, letter: str, seat: str, entries: list[Entry]) -> Post:
 def awaited(client: Client) -> list[Open]:
     """What own messages still wait for from the other side, oldest message first."""
     return [
-        Open(message, _level(client, message), tuple(_receipt(known, a) for a in waits))
+        Open(message, _level(client, message), tuple(_receipt(known, message, a) for a in waits))
         for known, message, waits in _waiting(client, client.view.letter)
     ]
 
@@ -144,8 +144,10 @@ def _waiting(client: Client, letter: str) -> Iterator[tuple[Tables, MessageView,
         yield known, client.find(ph), waits
 
 
-def _receipt(known: Tables, awaited: Awaited) -> Receipt:
-    due = None if awaited.since is None else awaited.since + 1000 * awaited.seconds
+def _receipt(known: Tables, message: MessageView, awaited: Awaited) -> Receipt:
+    due = message.deadlines.get(awaited.receipt)  # from the receipt time, as the other side counts it
+    if awaited.receipt == "stored" or due is None:
+        due = None if awaited.since is None else awaited.since + 1000 * awaited.seconds
     steps = known.sides[awaited.of.p].steps
     step = steps.get((awaited.of.ph, awaited.receipt, awaited.written))
     return Receipt(awaited.receipt, due, awaited.written, "" if step is None else step.doc.reason)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -89,7 +90,9 @@ class Api:
     async def _health(self, _request: web.Request) -> web.Response:
         states = [desk.station.state.value for desk in self._desks.values()]
         chans = [chan.hex() for chan in self._desks]
-        return answer({"state": states[0], "party": self._party, "chans": chans, "version": __version__})
+        alarms = sum((Counter(desk.station.own_alarms.counts) for desk in self._desks.values()), Counter())
+        said = {"state": states[0], "party": self._party, "chans": chans, "version": __version__}
+        return answer(said | {"alarms": dict(alarms)})
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return answer_raw(self._telemetry.metrics(), content_type="text/plain")

@@ -301,7 +301,7 @@ async def _open_channel(  # noqa: PLR0915  one channel's parts are wired in one 
     receiver = Receiver(station, shared, refusals, known.get, partial(step, "cosigner"))
 
     title = ChannelName(founding.chan, charter.mode, charter.title.en, charter.title.zh)
-    callouts = Callouts(config.callouts, title, clock, station.alarms, telemetry)
+    callouts = Callouts(config.callouts, title, clock, station.own_alarms, telemetry)
     called = config.path.parent / f"called-{founding.chan.hex()[:16]}.json"
     watch = Watch(station, shared, config.watch, callouts, called)
 

@@ -192,7 +192,7 @@ class Carrier:
             found.append(note)
         first = station.delivered
         if all(note.size <= first for note in found):
-            raise Refused("CARRY_TWICE", size=first)
+            raise Refused("CARRY_KNOWN", size=first)
         for note in found:
             if note.size > first:
                 await self._courier.take_carried(note)

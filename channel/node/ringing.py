@@ -43,6 +43,8 @@ class Ringing:
         self._fold, self._p, self._kept = fold, "ab".index(letter), kept
         self._rung: dict[str, int] = _read(kept)
         self._open: dict[bytes, tuple[Entry, int]] = {}
+        self._later: dict[bytes, int] = {}
+        """Not before these times, ms: nobody could be reached."""
         self._at = 0
         self._tables: Tables | None = None
         self.next: int | None = None
@@ -56,12 +58,15 @@ class Ringing:
             if any(a.doc.step != "undecryptable" for a in t.acks.get(ph, ())):
                 del self._open[ph]
                 self._rung.pop(ph.hex(), None)
+                self._later.pop(ph, None)
                 continue
             since = t.receipt_time(e.p, e.i)
             times = [now] if since is None else [since + secs * 10 * percent for percent in STAGES]
-            stage = sum(at <= now for at in times) - 1
+            stage = max(0, sum(at <= now for at in times) - 1)  # a clock that was set back calls all the same
             after += [at for at in times if at > now][:1]
-            if stage > self._rung.get(ph.hex(), -1):
+            if (later := self._later.get(ph, 0)) > now:
+                after.append(later)
+            elif stage > self._rung.get(ph.hex(), -1):
                 found.append(Ring(e, stage, None if since is None else since + secs * 1000))
         self.next = min(after, default=None)
         return found
@@ -70,6 +75,11 @@ class Ringing:
         """Remember a call before it is made: one that a crash cuts off is made up for by the next stage."""
         self._rung[ring.of.ph.hex()] = ring.stage
         write_file(self._kept, json.dumps(self._rung).encode(), 0o600, over=True)
+
+    def again(self, ring: Ring, at: int) -> None:
+        """Nobody could be reached: the same stage is due once more at ``at``."""
+        self._rung[ring.of.ph.hex()] = min(ring.stage - 1, self._rung.get(ring.of.ph.hex(), ring.stage))
+        self._later[ring.of.ph] = at
 
     def _learn(self) -> Tables | None:
         t = self._fold.known()

@@ -74,6 +74,8 @@ class Station:
         self.signer, self.stamps, self.telemetry = signer, stamps, telemetry
         self.state = State.INIT
         self.alarms = Alarms()
+        self.own_alarms = Alarms()
+        """What is this party's own affair and stands in no log, as a call-out that failed: ``channel node status``."""
         self.sizes: dict[str, int] = {"a": 0, "b": 0}
         self.newest: dict[str, bytes] = {"a": b"", "b": b""}
         self.delivered = 0  # size of the own log that the peer has cosigned

@@ -19,7 +19,7 @@ from keys.codec import pack
 from keys.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
     from pathlib import Path
 
     from channel.node.duty_config import WatchConfig
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SLICE = 5.0
 GAP = "WATCH_GAP"
+AGAIN_MS = 60_000
 _POSTS = frozenset({"watch", "roster", "revoke"})  # records that fill or empty a post
 
 
@@ -90,9 +91,10 @@ class Watch:
         for step, done in zip(steps, written, strict=True):
             if done:
                 self._after(step)
-        for ring in self._ringing.due(now):
-            self._ringing.rung(ring)
-            self._ring(ring)
+        if self._callers.seats():  # nobody to call is nobody called: whoever is named later is called then
+            for ring in self._ringing.due(now):
+                self._ringing.rung(ring)
+                self._ring(ring)
         self._posts()
         if self._gap.begins(now, self._config.gap * 1000):
             self._station.telemetry.say("watch gap", seats=",".join(self._config.seats))
@@ -130,7 +132,14 @@ class Watch:
         if ring.stage == 3:
             seats = self._callers.heads()
         why: Any = "test" if ring.of.doc.status == "test" else "message"
-        self.call(seats, Call(why, ring.of.doc.level, ring.of.name, ring.read_by))
+        self._begin(self._all(ring, seats, Call(why, ring.of.doc.level, ring.of.name, ring.read_by)))
+
+    async def _all(self, ring: Ring, seats: tuple[str, ...], call: Call) -> None:
+        """Call all seats of a stage; where nobody could be reached, again in a minute."""
+        reached = await asyncio.gather(*(self._callers.call(seat, call) for seat in seats))
+        if seats and not any(reached):
+            self._ringing.again(ring, self._station.stamps.now() + AGAIN_MS)
+            self._station.wake()
 
     def _entry(self, step: Step) -> Entry | None:
         known = self._station.fold.known()
@@ -153,9 +162,12 @@ class Watch:
     def call(self, seats: Iterable[str], call: Call) -> None:
         """Call seats at the same time, beside everything else: nothing waits for a pager."""
         for seat in seats:
-            task = asyncio.ensure_future(self._one(seat, call))
-            self._calls.add(task)
-            task.add_done_callback(self._calls.discard)
+            self._begin(self._one(seat, call))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
 
     async def _one(self, seat: str, call: Call) -> None:
         await self._callers.call(seat, call)

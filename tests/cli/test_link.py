@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -157,6 +158,13 @@ def refused(machine, party, *words, exit_code, code, named=()):
         assert [word for word in named if word not in result.stderr] == []
 
 
+def test_a_device_or_a_pipe_is_no_file(unplugged, tmp_path):
+    """What may have no end is refused at once, as a file that is not there."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("/dev/zero", tmp_path / "pipe"):
+        refused(unplugged, "cn", "in", path, exit_code=2, code="NO_FILE")
+
+
 def test_files_carry_messages_both_ways(unplugged, tmp_path):
     """A message and its acknowledgement go by hand; each is delivered where it was written once its answer came back."""
     machine = unplugged
@@ -212,7 +220,7 @@ def test_wrong_files_and_where_they_go(unplugged, tmp_path):
     assert not (tmp_path / "file.answer").exists()
     machine.good("cn", "link", "carry", "in", file, "--again")
     machine.good("us", "link", "carry", "in", f"{file}.answer")
-    refused(machine, "us", "in", tmp_path / "lost", exit_code=4, code="CARRY_TWICE")
+    refused(machine, "us", "in", tmp_path / "lost", exit_code=4, code="CARRY_KNOWN")
     refused(machine, "cn", "in", tmp_path / "lost", exit_code=4, code="CARRY_SIDE", named=("US",))
 
 

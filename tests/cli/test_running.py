@@ -90,6 +90,7 @@ def test_a_wrong_code_is_answered_with_the_codes(machine, flag, listed):
         (["x" * 501], 4, "FMT"),
         (["two\nlines"], 4, "FMT"),
         (["a\x1b[31mb"], 2, "CONTROL_CHARACTERS"),
+        (["\u200b\u2060 \ufeff"], 2, "NOTHING_TO_SEE"),
         (["text", "--level", "serious"], 4, "SIGNERS_NEEDED"),
         (["text", "--case", "US-2026-009999"], 2, "NO_MESSAGE"),
         (["text", "--since", "tomorrow"], 2, "MOMENT"),

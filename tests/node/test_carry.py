@@ -178,7 +178,7 @@ async def test_a_lost_answer_is_asked_for_again(two):
     again = await two.take("CN", file, again=True)
     back = await two.take("US", again["answers"])
     assert two.us.delivered == back["size"] == again["size"]
-    assert await two.refused("US", again["answers"]) == "CARRY_TWICE"
+    assert await two.refused("US", again["answers"]) == "CARRY_KNOWN"
     two.skip(0)
     with pytest.raises(Refused, match="NOTHING_TO_CARRY"):
         await two.out("US")

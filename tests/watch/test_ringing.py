@@ -97,6 +97,13 @@ def test_a_broken_file_costs_a_call_and_never_one_too_few(bell, broken):
     assert [stage for stage, _ in bell.due(start)] == [0]
 
 
+def test_a_clock_that_was_set_back_calls_all_the_same(bell):
+    """Before the receipt time, by a clock that stands behind it, the first stage is due."""
+    bell.world.send("a", "expert1")
+    start = bell.received()
+    assert [stage for stage, _ in bell.due(start - HOUR)] == [0]
+
+
 def test_own_messages_and_refused_ones_ring_nobody(bell):
     """A side rings for what the other side validly said; a test by a person rings, a message of the system does not."""
     bell.world.send("b", "expert1")
@@ -115,3 +122,20 @@ def test_a_message_that_is_let_go_leaves_the_file(bell):
     bell.due(start + READ // 2)
     assert first.ph.hex() not in bell.path.read_text()
     assert second.ph.hex() in bell.path.read_text()
+
+
+def test_where_nobody_could_be_reached_the_stage_comes_again(bell):
+    """A minute later the same stage is due once more; a later stage takes its place when its time has come."""
+    bell.world.send("a", "expert1")
+    start = bell.received()
+    bell.fold.add("a", bell.world.logs["a"][bell.given["a"] :])
+    bell.fold.add("b", bell.world.logs["b"][bell.given["b"] :])
+    bell.given = {x: len(bell.world.logs[x]) for x in "ab"}
+    (ring,) = bell.ringing.due(start)
+    bell.ringing.rung(ring)
+    bell.ringing.again(ring, start + 60_000)
+    assert bell.due(start + 59_999) == []
+    assert bell.ringing.next == start + 60_000
+    assert [stage for stage, _ in bell.due(start + 60_000)] == [0]
+    assert bell.due(start + 60_001) == []
+    assert [stage for stage, _ in bell.due(start + READ)] == [2]

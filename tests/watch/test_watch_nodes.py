@@ -237,3 +237,20 @@ async def _alarms(line, code):
 
 async def _raw_steps(line, code):
     return [unpack(r.env, Step) for r in await _records(line, code, "node.step")]
+
+
+async def test_a_call_out_that_fails_is_an_alarm_of_this_side_alone(line):
+    """Nobody could be reached: own people are told by the node's state, no log says it, and a minute later it is tried again."""
+    for code in ("CN", "US"):
+        toml = line.parties.nodes[code] / "node.toml"
+        toml.write_text(toml.read_text().replace(json.dumps(sys.executable), '"/nowhere/at-all"'))
+    async with line.serving("CN", "US"):
+        async with line.parties.desk("CN") as desk:
+            await desk.send()
+        await line.until(lambda: line.station("US").own_alarms.counts == {"CALLOUT": 1})
+        await line.quiet()
+        line.skip(61)
+        await line.until(lambda: line.station("US").own_alarms.counts == {"CALLOUT": 2})
+        async with line.parties.desk("US", login=False) as desk:
+            assert (await desk.wire.health())["alarms"] == {"CALLOUT": 2}
+        assert [await _records(line, code, "node.alarm") for code in ("CN", "US")] == [[], []]
