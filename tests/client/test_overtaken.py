@@ -7,8 +7,8 @@ import io
 import shutil
 from dataclasses import replace
 
-from channel.cli.desk import unlock
 from channel.cli.demo import at_desk
+from channel.cli.desk import unlock
 from channel.node.app import serving
 from channel.protocol.people import Watch
 from keys.envelope import sign
