@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from channel.protocol.verdicts import Verdict
 
 ALARM = "LINE_TEST"
+PATHS = 16
 AT_ONCE = 512  # records read before others have their turn
 
 
@@ -93,6 +94,8 @@ class TestsRead:
                 self.open.pop(path, None)  # of a path the newest alone is answered
                 if id_ not in self.answered:
                     self.open[path] = verdict.doc, now
+                    while len(self.open) > PATHS:  # a peer has few addresses to ask by: the oldest are let go
+                        del self.open[next(iter(self.open))]
             case Echo(id=id_, t1=t1, t4=t4) if not isinstance(t4, int):
                 for asked in self.asked.values():
                     if (asked.test.id, asked.test.t1) == (id_, t1) and asked.echo is None:
