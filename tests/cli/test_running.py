@@ -86,7 +86,7 @@ def test_a_wrong_code_is_answered_with_the_codes(machine, flag, listed):
     ("words", "exit_code", "code"),
     [
         ([""], 4, "FMT"),
-        (["  "], 4, "FMT"),
+        (["  "], 2, "NOTHING_TO_SEE"),
         (["x" * 501], 4, "FMT"),
         (["two\nlines"], 4, "FMT"),
         (["a\x1b[31mb"], 2, "CONTROL_CHARACTERS"),
