@@ -70,7 +70,8 @@ def test_a_step_stands_with_its_reason_and_nothing_is_concluded():
     number = desk.fold.messages()[0].verdict.number
     (first,) = watch.awaited(desk.client())
     read = next(r for r in first.receipts if r.name == "read")
-    whole = read.due - since
+    whole = 3 * 3_600_000  # to read at attention
+    assert 0 < since + whole - read.due <= 2000  # shown is the receiving side's time: from the receipt, not from knowing it
     desk.now = since
     lines = desk.shown().open_lines()
     assert any("received and read: " in line and " left (until " in line for line in lines)
@@ -82,7 +83,7 @@ def test_a_step_stands_with_its_reason_and_nothing_is_concluded():
         assert row.endswith(
             f"step {step}: {Texts('en').say(f'step.act_{step}')} · received by system, not yet read by a person"
         )
-        assert ("ended" in row) == (share > 100)
+        assert ("ended" in row) == (share >= 100)
         assert any(f"for message {number}. We draw no conclusion" in line for line in lines) == (step >= 3)
         assert ("Fall-back list:" in lines) == (step == 4)
     chinese = desk.shown("zh").open_lines()

@@ -27,8 +27,8 @@ async def test_anchors_and_records_at_once(pair):
         json.loads(line) for log, at in zip(pair.logs, before, strict=True) for line in log.getvalue()[at:].splitlines()
     ]
     assert [line for line in said if line["event"] == "link"] == []
-    kept = await pair.a.own.kept_notes()
-    assert [key for key, marks in kept.items() if key.anchor and COSIGNED in marks and first < key.size <= last]
+    kept = await pair.a.own.kept_notes()  # of anchors that were overtaken meanwhile only the newest stay
+    assert [key for key, marks in kept.items() if key.anchor and COSIGNED in marks and first < key.size]
 
 
 async def _send(desk):
