@@ -68,7 +68,9 @@ def test_an_answer_is_seen_in_the_status_of_both_sides(machine, tested):
         assert {test["party"] for test in status["human"]} == {"US"}
     (again,) = machine.good("us", "link", "test", "--kind", "SIT", "--to", "us:duty,cn:expert-2", "--as", "duty")
     machine.until(lambda: again["number"] in numbers(machine, "cn"))
-    machine.good("cn", "send", "Something newer of the own side.")  # "last" is the other side's newest test all the same
+    machine.good(
+        "cn", "send", "Something newer of the own side."
+    )  # "last" is the other side's newest test all the same
     (reply,) = machine.good("cn", "link", "test", "--answer", "last", "six, grey", "--as", "expert-2")
     assert reply["body"] == {"test": "SIT", "answer": again["body"]["answer"], "text_en": "six, grey", "path": "1/1"}
     machine.until(lambda: reply["number"] in numbers(machine, "us"))

@@ -71,7 +71,9 @@ def test_a_step_stands_with_its_reason_and_nothing_is_concluded():
     (first,) = watch.awaited(desk.client())
     read = next(r for r in first.receipts if r.name == "read")
     whole = 3 * 3_600_000  # to read at attention
-    assert 0 < since + whole - read.due <= 2000  # shown is the receiving side's time: from the receipt, not from knowing it
+    assert (
+        0 < since + whole - read.due <= 2000
+    )  # shown is the receiving side's time: from the receipt, not from knowing it
     desk.now = since
     lines = desk.shown().open_lines()
     assert any("received and read: " in line and " left (until " in line for line in lines)
