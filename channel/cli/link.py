@@ -15,6 +15,7 @@ import click
 
 from channel.cli.desk import desk
 from channel.cli.entering import sayable
+from channel.cli.files import read_file
 from channel.cli.group import Context, channel
 from channel.cli.present import as_item, find, payload_of
 from channel.cli.sending import hand_in, language, readers
@@ -270,7 +271,7 @@ def in_(ctx: Context, file: Path, *, again: bool) -> None:
 
 
 async def _in(ctx: Context, file: Path, *, again: bool) -> None:
-    raw, answer = _read(file), file.with_name(file.name + ANSWER)
+    raw, answer = read_file(file, MAX_REQUEST), file.with_name(file.name + ANSWER)
     as_lines = printed.is_printed(raw)
     if as_lines:
         raw = printed.from_lines(raw.decode("utf-8", "replace"))
@@ -298,14 +299,3 @@ def _write(path: Path, raw: bytes, *, as_lines: bool) -> None:
 def _check_free(path: Path) -> None:
     if path.exists():
         raise Refused("EXISTS", path=path)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.exists() and not path.is_file():  # a device or a pipe may have no end
-            raise WrongUse("NO_FILE", path=path, why="-")
-        if path.stat().st_size > MAX_REQUEST:
-            raise WrongUse("FILE_SIZE", path=path, limit=MAX_REQUEST)
-        return path.read_bytes()
-    except OSError as e:
-        raise WrongUse("NO_FILE", path=path, why=e.strerror or "?") from e

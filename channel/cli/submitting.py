@@ -15,6 +15,7 @@ import click
 
 from channel.cli.desk import desk
 from channel.cli.entering import material_of
+from channel.cli.files import read_file
 from channel.cli.group import Context, channel
 from channel.cli.present import find
 from channel.cli.rendering import show_record
@@ -38,10 +39,10 @@ def submit(ctx: Context, file: Path, blobs: tuple[Path, ...]) -> None:
 async def _submit(ctx: Context, file: Path, blobs: tuple[Path, ...]) -> None:
     kinds = {media_type(t): t for t in SUBMITTED}
     async with desk(ctx, "operator") as client:
-        envelope = read_envelope(_read(file))
+        envelope = read_envelope(read_file(file, MAX_FILE))
         if envelope.payload_type not in kinds:
             raise WrongUse("NOT_SUBMITTED", path=file, kinds=", ".join(SUBMITTED))
-        raw = [_read(path) for path in blobs]
+        raw = [read_file(path, MAX_FILE) for path in blobs]
         t = kinds[envelope.payload_type]
         lent = {sha256(blob).digest(): blob for blob in raw}
         with client.view.lending(lent):
@@ -79,14 +80,3 @@ async def _check(ctx: Context, file: Path, ref: str) -> None:
                 ctx.terminal.item({"path": str(file), "same": True, "name": item["name"], "sha256": found["sha256"]})
                 return
         raise Unverified("MATERIAL", path=file, number=message.verdict.number, sha256=found["sha256"].hex())
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.exists() and not path.is_file():  # a device or a pipe may have no end
-            raise WrongUse("NO_FILE", path=path, why="-")
-        if path.stat().st_size > MAX_FILE:
-            raise WrongUse("FILE_SIZE", path=path, limit=MAX_FILE)
-        return path.read_bytes()
-    except OSError as e:
-        raise WrongUse("NO_FILE", path=path, why=e.strerror or "?") from e

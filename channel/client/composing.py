@@ -137,10 +137,13 @@ def level_of(view: View, draft: Draft) -> Any:
 def book_of(view: View, policy: Policy | None = None) -> Book:
     """The format book and the code book of a policy, by default the one in force; ``Unverified`` BOOK if one is not here."""
     policy = policy or view.fold.policy(view.letter)
-    formats, codes = view.home.blob(policy.formats), view.home.blob(policy.codes)
-    if formats is None or codes is None:
-        raise Unverified("BOOK")
-    return Book.read(formats, codes)
+    hashes = policy.formats, policy.codes
+    if hashes not in view.books:
+        formats, codes = map(view.home.blob, hashes)
+        if formats is None or codes is None:
+            raise Unverified("BOOK")
+        view.books[hashes] = Book.read(formats, codes)
+    return view.books[hashes]
 
 
 def seal_keys(view: View) -> dict[bytes, tuple[str, Member]]:

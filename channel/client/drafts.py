@@ -19,7 +19,7 @@ from channel.client.composing import Draft, compose, seal_keys
 from channel.protocol import people
 from channel.protocol.draft import Proposal, open_own, proposal_body, read_proposal, seal_own
 from channel.protocol.header import Payload
-from channel.protocol.ladder import CORE
+from channel.protocol.ladder import CORE, enough
 from channel.protocol.people import DraftSign, SideNote, Withdraw
 from channel.protocol.record import Record, try_read
 from channel.protocol.verdicts import MessageView
@@ -102,21 +102,8 @@ def check_signers(client: Client, payload: Payload) -> None:
     members = client.view.fold.party(client.view.letter).members
     kids = (payload.from_, *(payload.cosign if isinstance(payload.cosign, tuple) else ()))
     slots = client.view.fold.slots(client.view.letter, payload)
-    if not fills(tuple(members[kid] for kid in kids if kid in members), slots):
+    if not enough([members[kid] for kid in kids if kid in members], slots):
         raise Refused("SIGNERS_NEEDED", need=tuple(slots))
-
-
-def fills(signers: tuple[Member, ...], slots: tuple[tuple[str, ...], ...]) -> bool:
-    """Whether different persons can fill every slot, one each."""
-    if len({m.person for m in signers}) < len(signers):
-        return False
-    if not slots:
-        return True
-    return any(
-        (m.role in slots[0] or f"{m.role}@{m.seat}" in slots[0])
-        and fills(tuple(x for x in signers if x is not m), slots[1:])
-        for m in signers
-    )
 
 
 async def approve(client: Client, waiting: Waiting) -> MessageView | None:

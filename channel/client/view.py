@@ -15,6 +15,7 @@ from typing import Any, Literal
 from channel.client.home import DeskHome
 from channel.protocol.charter import Charter, NoteKeys
 from channel.protocol.fold import Fold
+from channel.protocol.formats import Book
 from channel.protocol.merkle import Frontier, leaf_hash
 from channel.protocol.note import Note, NotePublic, Standing, check, cosigner_name, origin, parse
 from channel.protocol.record import try_read
@@ -56,6 +57,8 @@ class View:
         self.letter: Letter = "a" if self.charter.letter(home.config.party) == "a" else "b"
         self.peer: Letter = "b" if self.letter == "a" else "a"
         self._lent: Mapping[bytes, bytes] = {}
+        self.books: dict[tuple[bytes, bytes], Book] = {}
+        """Format book and code book as read, by their hashes: content that can't change."""
         self.fold = Fold(self.chan, self.blob)
         self.copies: dict[Letter, Copy] = {}
         for letter in LETTERS:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from channel.protocol.record import Step
     from channel.protocol.verdicts import Entry
 
-SLICE = 5.0
+SLICE, SOON = 5.0, 0.05
 GAP = "WATCH_GAP"
 AGAIN_MS = 60_000
 _POSTS = frozenset({"watch", "roster", "revoke"})  # records that fill or empty a post
@@ -66,9 +66,10 @@ class Watch:
         self._station, self._shared, self._config, self._callers = station, shared, config, callers
         self._awaiting = Awaiting(station.fold, station.letter)
         self._ringing = Ringing(station.fold, station.letter, kept)
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls: set[asyncio.Task[object]] = set()
         self._posts_at = -1  # own records looked at for posts; -1 before the first look
         self._gap = Gap(station, config.seats)
+        self._soon = False  # a step could not be written just now
 
     async def run(self) -> None:
         """Look whenever something changed or falls due, for ever."""
@@ -86,6 +87,7 @@ class Watch:
         now, seen, fold = self._station.stamps.now(), self._station.seen()[1], self._station.fold
         if fold.cut != fold.held:  # a blob is on its way: what is not judged yet may stand in the log already
             return
+        self._soon = False
         steps = [*self._awaiting.copies(seen), *self._awaiting.due(now, seen)]
         written = await asyncio.gather(*(self._write(step, seen) for step in steps))
         for step, done in zip(steps, written, strict=True):
@@ -114,7 +116,7 @@ class Watch:
             await self._shared.append(Pending("node.step", pack(step), seen_size=seen))
         except Unavailable as e:
             self._station.telemetry.say_problem("step not written", e)
-            self._station.wake()
+            self._soon = True
             return False
         return True
 
@@ -162,15 +164,12 @@ class Watch:
     def call(self, seats: Iterable[str], call: Call) -> None:
         """Call seats at the same time, beside everything else: nothing waits for a pager."""
         for seat in seats:
-            self._begin(self._one(seat, call))
+            self._begin(self._callers.call(seat, call))
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.ensure_future(work)
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
-
-    async def _one(self, seat: str, call: Call) -> None:
-        await self._callers.call(seat, call)
 
     async def quiet(self) -> None:
         """Return when every call under way has ended."""
@@ -178,6 +177,8 @@ class Watch:
             await asyncio.gather(*self._calls, return_exceptions=True)
 
     def _pause(self) -> float:
+        if self._soon:
+            return SOON
         now = self._station.stamps.now()
         return max(0.01, min([SLICE, *((at - now) / 1000 for at in self.due_times())]))
 

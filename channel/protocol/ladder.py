@@ -18,6 +18,7 @@ from msgspec import UNSET
 from channel.protocol.charter import ORDER, Policy, Slot
 from channel.protocol.header import Header, Move
 from channel.protocol.verdicts import Entry, Signer
+from keys.documents import Member
 
 CORE = frozenset({"F01", "F02", "F13", "F14"})
 HEAVY = frozenset({"F03", "F04", "F09", "F11"})
@@ -47,7 +48,7 @@ def op(entry: Entry) -> str:
     return "" if entry.doc.move is UNSET else entry.doc.move.op
 
 
-def enough(signers: Sequence[Signer], need: Iterable[Slot]) -> bool:
+def enough(signers: Sequence[Signer | Member], need: Iterable[Slot]) -> bool:
     """Whether different persons fill every slot."""
     slots = tuple(need)
     if len({s.person for s in signers}) < len(signers):
