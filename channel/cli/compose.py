@@ -12,7 +12,7 @@ from channel.cli.desk import desk
 from channel.cli.entering import field_of, read_body, sayable
 from channel.cli.group import Context, channel
 from channel.cli.present import find, payload_of
-from channel.cli.sending import case_of, cosigners, find_case, hand_in, language, readers, sending, with_body
+from channel.cli.sending import cosigners, find_case, hand_in, language, readers, sending, with_body
 from channel.cli.times import moment, seconds
 from channel.client.client import Client
 from channel.client.composing import Draft
@@ -80,7 +80,7 @@ async def _send(ctx: Context, options: dict[str, Any]) -> None:
         for line in whole:
             draft = _draft(ctx, client, line, case, options)
             sent = await hand_in(ctx, client, draft, options)
-            if sent is not None and case is None and case_of(sent) is not None:
+            if sent is not None and case is None and sent.case is not None:
                 case = sent
                 options = {**options, "fmt": None, "given": (), "file": None, "single": False, **dict.fromkeys(FACTS)}
 
@@ -207,7 +207,7 @@ async def _reply(ctx: Context, ref: str, text: str, options: dict[str, Any]) -> 
             fmt=_any(fmt),
             body=body,
             lang=language(client, options),
-            case=case_of(message),
+            case=message.case,
             refs=(message.ph,),
             ans=options["ans"],
             cosign=cosigners(client, options["cosign"]),

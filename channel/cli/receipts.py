@@ -17,7 +17,7 @@ from channel.cli.entering import read_body, sayable
 from channel.cli.group import Context, channel
 from channel.cli.present import as_item, author, find, payload_of, steps
 from channel.cli.rendering import find_record
-from channel.cli.sending import case_of, cosigners, hand_in, language, sending, with_body
+from channel.cli.sending import cosigners, hand_in, language, sending, with_body
 from channel.cli.times import moment
 from channel.client.client import Client
 from channel.client.composing import Draft
@@ -122,7 +122,7 @@ async def _readback(ctx: Context, ref: str, text: str, options: dict[str, Any]) 
             options = {**options, "text_lang": options["text_lang"] or other}
         if not body:
             raise WrongUse("NOTHING_TO_SEND")
-        await _hand_in(ctx, client, "F02", body, (message.ph, case_of(message)), options)
+        await _hand_in(ctx, client, "F02", body, (message.ph, message.case), options)
 
 
 def _translated(client: Client, message: MessageView, part: str) -> dict[str, str]:
@@ -157,12 +157,12 @@ async def _correct(ctx: Context, ref: str, text: str, code: str, options: dict[s
         record = find_record(client, ref)
         if record is None:
             message = find(client, ref)
-            letter, concerned, case = message.verdict.letter, message.ph, case_of(message)
+            letter, concerned, case = message.verdict.letter, message.ph, message.case
         elif record.envelope is None or not isinstance(record.doc, Ack | Confirm | Watch):
             raise Refused("NOT_CORRECTABLE", ref=ref)
         else:
             about = None if isinstance(record.doc, Watch) else client.view.fold.find(record.doc.ph)
-            letter, concerned, case = record.letter, record.envelope.hash, None if about is None else case_of(about)
+            letter, concerned, case = record.letter, record.envelope.hash, None if about is None else about.case
         if code in OWN_WORDS and letter != client.view.letter:
             raise Refused("OTHERS_WORDS", ref=ref, codes=", ".join(c for c in CORRECTIONS if c not in OWN_WORDS))
         await _hand_in(ctx, client, "F14", body, (concerned, case), options, code)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from channel.cli.group import Context
-from channel.cli.present import Names, as_item, find, payload_of, status
+from channel.cli.present import Names, as_item, find, status
 from channel.cli.times import seconds
 from channel.client import drafts
 from channel.client.client import Client
@@ -67,21 +67,12 @@ def language(client: Client, options: dict[str, Any]) -> Any:
     return options["text_lang"] or client.view.charter.party(client.view.letter).lang
 
 
-def case_of(message: MessageView) -> bytes | None:
-    """The case that a message stands in or opens, by its opening; None outside cases."""
-    payload = payload_of(message)
-    if isinstance(payload.case, bytes):
-        return payload.case
-    return message.ph if message.case == message.ph else None
-
-
 def find_case(client: Client, ref: str) -> MessageView:
     """The opening message of the case that a REF stands in; ``WrongUse`` NO_CASE."""
     message = find(client, ref)
-    ph = case_of(message)
-    if ph is None:
+    if message.case is None:
         raise WrongUse("NO_CASE", ref=ref)
-    return client.find(ph)
+    return client.find(message.case)
 
 
 def cosigners(client: Client, seats: str | None) -> tuple[bytes, ...]:

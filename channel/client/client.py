@@ -21,6 +21,7 @@ from msgspec import UNSET
 from channel.client.composing import Draft, book_of, compose
 from channel.client.home import DeskHome
 from channel.client.seats import seat_of
+from channel.client.side import SideLog
 from channel.client.view import LETTERS, View, blobs_named
 from channel.client.wire import Wire
 from channel.clock import Clock
@@ -71,6 +72,7 @@ class Client:
         self.home, self.keys, self.clock, self.random = home, keys, clock, random
         self.view = View(home)
         self.wire = Wire(url, home.node_cert, self.view.chan)
+        self.side = SideLog(self.wire)
         self.dropped: list[Problem] = []
         """What was kept to be sent, and then was refused: it will never be sent, and a person has to be told."""
 

@@ -19,9 +19,9 @@ from channel.client.composing import Draft, compose, seal_keys
 from channel.protocol import people
 from channel.protocol.draft import Proposal, open_own, proposal_body, read_proposal, seal_own
 from channel.protocol.header import Payload
-from channel.protocol.ladder import CORE, enough
+from channel.protocol.ladder import enough, stays_open
 from channel.protocol.people import DraftSign, SideNote, Withdraw
-from channel.protocol.record import Record, try_read
+from channel.protocol.record import Record
 from channel.protocol.verdicts import MessageView
 from keys.documents import Member
 from keys.envelope import Envelope, join, media_type, read_envelope, sign
@@ -96,8 +96,7 @@ def check_signers(client: Client, payload: Payload) -> None:
 
     ``Refused`` SUSP for what can't be said while exchanges are suspended: nobody is asked to sign it.
     """
-    op = "" if payload.move is UNSET else payload.move.op
-    if client.view.fold.suspended() and payload.fmt not in CORE and op not in ("raise", "suspend", "resume"):
+    if client.view.fold.suspended() and not stays_open(payload):
         raise Refused("SUSP")
     members = client.view.fold.party(client.view.letter).members
     kids = (payload.from_, *(payload.cosign if isinstance(payload.cosign, tuple) else ()))
@@ -179,7 +178,7 @@ async def find(client: Client, ref: str) -> Waiting:
 async def drafts(client: Client) -> list[Waiting]:
     """Every draft of the own side, oldest first; what is not signed as it should be is left out."""
     found: dict[bytes, Waiting] = {}
-    for record in await _side(client):
+    for record in await client.side.records():
         try:
             await _take(client, found, record, read_envelope(record.env))
         except (Malformed, Unverified, Refused):
@@ -190,7 +189,7 @@ async def drafts(client: Client) -> list[Waiting]:
 async def notes(client: Client) -> list[tuple[int, str, str]]:
     """The notes that this person may read: (time in ms, seat, text)."""
     found = []
-    for record in await _side(client):
+    for record in await client.side.records():
         with suppress(Malformed, Unverified, Refused):  # one that its own node should not have taken does not count
             if record.t == "note" and (read := await _note(client, read_envelope(record.env))) is not None:
                 found.append((record.ts, read[0], str(read[1].get("text", ""))))
@@ -256,16 +255,6 @@ async def _release(client: Client, waiting: Waiting) -> MessageView:
     return client.find(envelope.hash)
 
 
-async def _side(client: Client) -> list[Record]:
-    found: list[Record] = []
-    at = 0
-    while some := await client.wire.records("side", at, at + 256):
-        at += len(some)
-        read = (record for raw in some if (record := try_read(raw)) is not None)
-        found += [record for record in read if record.t in ("draft", "sign", "withdraw", "note")]
-    return found
-
-
 async def _take(client: Client, found: dict[bytes, Waiting], record: Record, envelope: Envelope) -> None:
     members = client.view.fold.party(client.view.letter).members
     if record.t == "draft":
@@ -298,7 +287,7 @@ async def _opened(client: Client, document: people.Draft) -> Proposal | None:
     if client.keys.seal.kid not in document.to:
         return None
     mode = client.view.charter.mode
-    body = open_own(document, await client.wire.blob(document.blob), client.keys.seal, mode)
+    body = open_own(document, await client.side.blob(document.blob), client.keys.seal, mode)
     return read_proposal(document, body, client.keys.seal, mode)
 
 
@@ -307,7 +296,7 @@ async def _note(client: Client, envelope: Envelope) -> tuple[str, dict[str, Any]
     member = client.view.fold.party(client.view.letter).members.get(document.from_)
     if member is None or client.keys.seal.kid not in document.to or not _signed(client, envelope, document.from_):
         return None
-    blob = await client.wire.blob(document.blob)
+    blob = await client.side.blob(document.blob)
     return member.seat, open_own(document, blob, client.keys.seal, client.view.charter.mode)
 
 

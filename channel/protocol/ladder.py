@@ -48,6 +48,12 @@ def op(entry: Entry) -> str:
     return "" if entry.doc.move is UNSET else entry.doc.move.op
 
 
+def stays_open(header: Header) -> bool:
+    """Whether a message is of the core that can be said while exchanges are suspended."""
+    moves = header.move is not UNSET and header.move.op in ("raise", "suspend", "resume")
+    return moves or header.fmt in CORE
+
+
 def enough(signers: Sequence[Signer | Member], need: Iterable[Slot]) -> bool:
     """Whether different persons fill every slot."""
     slots = tuple(need)
@@ -173,7 +179,7 @@ class Ladder:
         h: Header = entry.doc
         if opens(h) and h.fmt == "F13" and h.single is not UNSET and rank(h.level) > rank("attention"):
             return "LEVEL"
-        if any(self.suspended(entry.at)) and h.fmt not in CORE and op(entry) not in ("raise", "suspend", "resume"):
+        if any(self.suspended(entry.at)) and not stays_open(h):
             return "SUSP"
         if h.case is not UNSET:
             opening = self._cases[h.case].opened if h.case in self._cases else None
