@@ -15,7 +15,7 @@ from channel.protocol.record import Alarm, Echo, Test
 
 if TYPE_CHECKING:
     from channel.node.station import Station
-    from channel.protocol.verdicts import Verdict
+    from channel.protocol.verdicts import Entry
 
 ALARM = "LINE_TEST"
 PATHS = 16
@@ -55,25 +55,27 @@ class TestsRead:
 
     async def follow(self) -> None:
         """Take in what was judged since the last time."""
-        fold = self._station.fold
+        known = self._station.fold.known()
+        if known is None:
+            return
         for letter in (self._station.letter, self._station.other):
-            p = "ab".index(letter)
+            entries = known.sides["ab".index(letter)].entries
             take = self._take_own if letter == self._station.letter else self._take_other
-            while self._at[letter] < fold.cut[p]:
-                for index in range(self._at[letter], min(fold.cut[p], self._at[letter] + AT_ONCE)):
-                    verdict = fold.verdict(letter, index)
-                    if not verdict.reason and verdict.record is not None:
-                        take(verdict, verdict.record.ts)
-                    self._at[letter] = index + 1
-                await asyncio.sleep(0)
+            while self._at[letter] < len(entries):
+                if self._at[letter] % AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                e = entries[self._at[letter]]
+                if not e.reason:
+                    take(e)
+                self._at[letter] += 1
 
-    def _take_own(self, verdict: Verdict, ts: int) -> None:
-        self.first = self.first or ts
-        match verdict.doc:
+    def _take_own(self, e: Entry) -> None:
+        self.first = self.first or e.ts
+        match e.doc:
             case Test(path=path):
                 if (before := self.asked.get(path)) is not None and not before.done:
                     self.down.add(path)  # a later one was asked: it stayed unanswered
-                self.asked[path] = Asked(verdict.index, verdict.doc)
+                self.asked[path] = Asked(e.i, e.doc)
             case Echo(id=id_, t4=int()):
                 for path, asked in self.asked.items():
                     if asked.test.id == id_:
@@ -83,20 +85,20 @@ class TestsRead:
                 self.answered.add(id_)
                 self.open = {path: test for path, test in self.open.items() if test[0].id != id_}
             case Alarm(code=code) if code == ALARM:
-                self.alarmed = ts
+                self.alarmed = e.ts
             case Payload(fmt="F01"):
-                self.human = ts
+                self.human = e.ts
 
-    def _take_other(self, verdict: Verdict, _ts: int) -> None:
+    def _take_other(self, e: Entry) -> None:
         now = self._station.stamps.now()
-        match verdict.doc:
+        match e.doc:
             case Test(id=id_, path=path):
                 self.open.pop(path, None)  # of a path the newest alone is answered
                 if id_ not in self.answered:
-                    self.open[path] = verdict.doc, now
+                    self.open[path] = e.doc, now
                     while len(self.open) > PATHS:  # a peer has few addresses to ask by: the oldest are let go
                         del self.open[next(iter(self.open))]
             case Echo(id=id_, t1=t1, t4=t4) if not isinstance(t4, int):
                 for asked in self.asked.values():
                     if (asked.test.id, asked.test.t1) == (id_, t1) and asked.echo is None:
-                        asked.echo, asked.echoed_at = verdict.doc, now
+                        asked.echo, asked.echoed_at = e.doc, now

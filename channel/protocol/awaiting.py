@@ -13,8 +13,10 @@ waits for no engagement, report or reply any more.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -80,14 +82,12 @@ def _answers_f11(t: Tables, h: Payload) -> bool:
 class _Open:
     """An own message that may bring further steps. ``next``: when the next one is due; None while none is counted.
 
-    ``counted``: every receipt is counted, so that time alone brings the next step. ``learned``: when the receipt time
-    was first known here, ms.
+    ``learned``: when the receipt time was first known here, ms.
     """
 
     of: Entry
     seconds: dict[str, int]
     next: int | None = None
-    counted: bool = False
     learned: int | None = None
 
 
@@ -106,13 +106,23 @@ class Awaiting:
     def _begin(self) -> None:
         self._open: dict[bytes, _Open] = {}
         self._again: set[bytes] = set()
+        """To be looked at again: something that they wait for was read, or what was found for them is not written yet."""
+        self._unstored: deque[tuple[int, bytes]] = deque()
+        """(index, message) of those whose receipt is not known, in order: the other log covers them in that order too."""
+        self._heap: list[tuple[int, bytes]] = []
+        """(when a step is due, message); one whose time has moved since is passed over."""
         self._at = [0, 0]
         self._copied = 0
 
     @property
     def next(self) -> int | None:
         """When the next step is due, ms, as far as nothing new is read; None if nothing is counted."""
-        return min((o.next for o in self._open.values() if o.next is not None), default=None)
+        while self._heap and not self._stands(*self._heap[0]):
+            heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def _stands(self, at: int, ph: bytes) -> bool:
+        return ph in self._open and self._open[ph].next == at
 
     def due(self, now: int, seen: int) -> list[Step]:
         """The steps to write now, each with the reason that a record which has seen so much has to give."""
@@ -120,9 +130,8 @@ class Awaiting:
         if t is None or len(t.sides[1 - self._p].entries) < seen:
             return []
         as_next = Entry(self._p, len(t.sides[self._p].entries), 0, b"", None, seen=seen)
-        for ph, each in list(self._open.items()):
-            if ph not in self._again and (each.next is None or each.next > now):
-                continue
+        for ph in self._candidates(now):
+            each = self._open[ph]
             if each.learned is None and t.receipt_time(each.of.p, each.of.i, seen) is not None:
                 each.learned = now
             waits = [a for a in self._awaited(t, ph, each, seen) if not a.met and a.written < STEPS[-1]]
@@ -130,14 +139,24 @@ class Awaiting:
                 del self._open[ph]
                 continue
             times = [(a.receipt, step, at) for a in waits for step, at in _times(t, a)]
-            each.next = min((at for _, _, at in times if at > now), default=None)
-            each.counted = all(a.since is not None for a in waits)
+            after = min((at for _, _, at in times if at > now), default=None)
+            if after is not None and after != each.next:
+                heappush(self._heap, (after, ph))
+            each.next = after
             due = [(name, step) for name, step, at in times if at <= now]
             why = reason(t, as_next, each.of) if due else ""
             found += [Step(of=ph, receipt=_any(name), step=step, reason=_any(why)) for name, step in due]
-        # what was found is looked at again until it stands in the log; what is not counted yet, until it is
-        self._again = {s.of for s in found} | {ph for ph, each in self._open.items() if not each.counted}
+        self._again = {s.of for s in found}  # until they stand in the log
         return found
+
+    def _candidates(self, now: int) -> list[bytes]:
+        """The messages that may have a step to write, oldest first; those that nothing has happened to are not touched."""
+        found = self._again & self._open.keys()
+        while self._heap and self._heap[0][0] <= now:
+            at, ph = heappop(self._heap)
+            if self._stands(at, ph):
+                found.add(ph)
+        return sorted(found, key=lambda ph: self._open[ph].of.i)
 
     def copies(self, seen: int) -> list[Step]:
         """The other side's steps that the own log has no copy of, as far as the next record has seen them."""
@@ -172,11 +191,15 @@ class Awaiting:
                 given = seconds(t, e)
                 secs = {name: s for name in receipts_of(t, e) if (s := given[name]) is not None}
                 self._open[e.ph] = _Open(e, secs)
+                self._unstored.append((e.i, e.ph))
                 self._again.add(e.ph)
             self._touch(e)
         for e in other[self._at[1] : seen]:
             self._touch(e)
         self._at = [len(own), max(self._at[1], min(seen, len(other)))]
+        covered = t.sides[1 - self._p].seen[self._at[1] - 1] if self._at[1] else 0
+        while self._unstored and self._unstored[0][0] < covered:
+            self._again.add(self._unstored.popleft()[1])
         return t
 
     def _touch(self, e: Entry) -> None:

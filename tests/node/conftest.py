@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 
 import pytest_asyncio
 
 from channel.node.app import serving
-from tests.node.parties import CLOCK, Parties
+from tests.node.parties import CLOCK, Parties, until
 
 
 class Pair:
@@ -18,12 +17,7 @@ class Pair:
 
     async def until(self, true, seconds=20.0):
         """Wait until something holds; the failure says what the nodes were at."""
-        async with asyncio.timeout(seconds):
-            while not true():
-                for node in self.nodes:
-                    if node.ended.done():
-                        node.ended.result()
-                await asyncio.sleep(0.02)
+        await until(true, *self.nodes, seconds=seconds)
 
 
 @pytest_asyncio.fixture

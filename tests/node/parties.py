@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -18,6 +19,16 @@ from keys.envelope import join, media_type, pae, sign
 from keys.shapes import ZERO
 
 CLOCK = SystemClock()
+
+
+async def until(true, *nodes, seconds=25.0):
+    """Wait until something holds, or a node has ended by an error."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            for node in nodes:
+                if node.ended.done():
+                    node.ended.result()
+            await asyncio.sleep(0.02)
 
 
 class Steered(SystemClock):

@@ -23,7 +23,7 @@ from channel.protocol.record import try_read
 from keys.errors import Problem, Refused
 from tests.faults.bad_line import BadLine
 from tests.faults.notebook import NoteBook
-from tests.node.parties import Parties, Steered
+from tests.node.parties import Parties, Steered, until
 
 MOST = append.MAX_REQUEST
 
@@ -48,12 +48,7 @@ class Two:
         self.cn, self.us = (node.station for node in nodes)
 
     async def until(self, true, seconds=40.0):
-        async with asyncio.timeout(seconds):
-            while not true():
-                for node in self.nodes:
-                    if node.ended.done():
-                        node.ended.result()
-                await asyncio.sleep(0.02)
+        await until(true, *self.nodes, seconds=seconds)
 
     def skip(self, seconds):
         self.clock.skip(seconds)

@@ -17,7 +17,7 @@ from channel.protocol.fold import Fold
 from channel.protocol.note import NotePublic
 from channel.protocol.record import NodeAck, SideAck, try_read
 from keys.codec import unpack
-from tests.node.parties import Parties, Steered
+from tests.node.parties import Parties, Steered, until
 
 HOUR = 3600.0
 
@@ -31,12 +31,7 @@ class Pair:
 
     async def until(self, true, seconds=25.0):
         """Wait until something holds, or a node has ended by an error."""
-        async with asyncio.timeout(seconds):
-            while not true():
-                for node in self.nodes:
-                    if node.ended.done():
-                        node.ended.result()
-                await asyncio.sleep(0.02)
+        await until(true, *self.nodes, seconds=seconds)
 
     def skip(self, seconds):
         """Let the clock of both nodes run ahead; their loops look at once."""

@@ -29,7 +29,7 @@ from channel.protocol.record import try_read
 from keys.codec import pack, unpack
 from keys.errors import Problem, Unavailable
 from tests.node.channels import Channel
-from tests.node.parties import CLOCK, Parties, Steered
+from tests.node.parties import CLOCK, Parties, Steered, until
 
 LIMITS = default_policy(2, bytes(32), bytes(32)).limits
 
@@ -39,16 +39,6 @@ async def running(parties, code, clock=CLOCK, out=None, **more):
     """A node in this process."""
     async with serving(parties.nodes[code], clock, out=out or io.StringIO(), **more) as node:
         yield node
-
-
-async def until(true, *nodes, seconds=25.0):
-    """Wait until something holds, or a node has ended by an error."""
-    async with asyncio.timeout(seconds):
-        while not true():
-            for node in nodes:
-                if node.ended.done():
-                    node.ended.result()
-            await asyncio.sleep(0.02)
 
 
 def both_delivered(one, two):

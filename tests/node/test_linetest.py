@@ -8,6 +8,7 @@ import io
 import os
 import re
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import pytest
 
@@ -22,9 +23,11 @@ from channel.node.writer import Pending, Writer
 from channel.protocol import record
 from channel.protocol.record import Alarm, Echo, try_read
 from keys.codec import pack, unpack
+from tests.node import parties as machine
 from tests.node.parties import Parties, Steered
 
 EVERY, DAY = 900, 86_400
+until = partial(machine.until, seconds=40.0)
 TYPES = {"node.test": record.Test, "node.echo": Echo, "node.alarm": Alarm}
 
 
@@ -32,16 +35,6 @@ TYPES = {"node.test": record.Test, "node.echo": Echo, "node.alarm": Alarm}
 async def running(parties, code, clock, out=None):
     async with serving(parties.nodes[code], clock, out=out or io.StringIO()) as node:
         yield node
-
-
-async def until(true, *nodes, seconds=40.0):
-    """Wait until something holds, or a node has ended by an error."""
-    async with asyncio.timeout(seconds):
-        while not true():
-            for node in nodes:
-                if node.ended.done():
-                    node.ended.result()
-            await asyncio.sleep(0.02)
 
 
 def skip(clock, seconds, *nodes):

@@ -23,7 +23,7 @@ from channel.protocol.note import NotePrivate, NotePublic
 from channel.protocol.record import Boot, try_read
 from keys.codec import unpack
 from keys.errors import Problem, Refused
-from tests.node.parties import CLOCK, Parties
+from tests.node.parties import CLOCK, Parties, until
 
 
 @pytest_asyncio.fixture
@@ -38,16 +38,6 @@ async def running(parties, code, clock=CLOCK, **more):
     """A node in this process."""
     async with serving(parties.nodes[code], clock, out=io.StringIO(), **more) as node:
         yield node
-
-
-async def until(true, *nodes, seconds=25.0):
-    """Wait until something holds, or a node has ended by an error."""
-    async with asyncio.timeout(seconds):
-        while not true():
-            for node in nodes:
-                if node.ended.done():
-                    node.ended.result()
-            await asyncio.sleep(0.02)
 
 
 def both_delivered(one, two):

@@ -24,7 +24,7 @@ from channel.protocol.note import NotePrivate, NotePublic
 from channel.protocol.record import Alarm, try_read
 from keys.codec import pack, unpack
 from tests.node.channels import Channel
-from tests.node.parties import CLOCK, Parties
+from tests.node.parties import CLOCK, Parties, until
 
 
 @asynccontextmanager
@@ -32,16 +32,6 @@ async def running(parties, code):
     """A node in this process."""
     async with serving(parties.nodes[code], CLOCK, out=io.StringIO()) as node:
         yield node
-
-
-async def until(true, *nodes, seconds=25.0):
-    """Wait until something holds, or a node has ended by an error."""
-    async with asyncio.timeout(seconds):
-        while not true():
-            for node in nodes:
-                if node.ended.done():
-                    node.ended.result()
-            await asyncio.sleep(0.02)
 
 
 class Liar:

@@ -29,7 +29,7 @@ from keys.envelope import Envelope, join, media_type, pae, read_envelope, sign
 from keys.errors import Problem
 from keys.identity import CONTEXT, PrivateKey
 from tests.node.hostile import Entry, write, writer_of
-from tests.node.parties import Parties, Steered
+from tests.node.parties import Parties, Steered, until
 from tests.node.test_two_channels import join as joined
 from tests.properties.crossed import SIGNATURES, TYPES, Mixture, crosses, document, ground, put
 from tests.world import OTHER, World
@@ -147,12 +147,7 @@ class Two:
         return self.nodes[node].stations[self.parties[mode].chan]
 
     async def until(self, true, seconds: float = 30) -> None:
-        async with asyncio.timeout(seconds):
-            while not true():
-                for node in self.nodes:
-                    if node.ended.done():
-                        node.ended.result()
-                await asyncio.sleep(0.02)
+        await until(true, *self.nodes, seconds=seconds)
 
     async def alarms(self, node: int, mode: int) -> list[Alarm]:
         """The alarms that a node has written, once it has had two more minutes for it."""

@@ -110,6 +110,22 @@ def test_receipts_count_from_when_the_receipt_is_known() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_time_that_has_moved_brings_nothing(asked: bool) -> None:
+    """A message was stored before its first time came: that time passes without a step, asked for or not."""
+    pair = Pair()
+    first = pair.at(pair.world.send("a", "expert1"))
+    assert pair.look(first) == []
+    assert pair.awaiting.next == first + 90 * 60_000
+    since = pair.receive(after=40 * 60_000)
+    assert since < first + 90 * 60_000
+    assert pair.look(since) == []
+    if asked:
+        assert pair.awaiting.next == since + READ["attention"] // 2
+    assert pair.look(first + 90 * 60_000) == []
+    assert pair.look(since + READ["attention"] // 2) == [("read", 1, "POST")]
+
+
 def test_a_node_that_was_started_again_counts_from_what_its_log_says() -> None:
     """What it knew before is gone; its first own record that has seen the receipt is there, and an earlier knowledge stays."""
     pair = Pair()

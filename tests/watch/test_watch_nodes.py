@@ -15,7 +15,7 @@ from channel.protocol.people import Watch
 from channel.protocol.record import Alarm, Step, try_read
 from keys.codec import unpack
 from keys.envelope import sign
-from tests.node.parties import Parties, Steered
+from tests.node.parties import Parties, Steered, until
 
 HOUR, READ = 3600.0, 3 * 3600.0
 PAGER = "import json,sys,os\nopen(os.path.join({folder!r},f'{{os.getpid()}}.json'),'w').write(sys.stdin.read())\n"
@@ -67,12 +67,7 @@ class Line:
             yield
 
     async def until(self, true, seconds=25.0):
-        async with asyncio.timeout(seconds):
-            while not true():
-                for node in self.nodes.values():
-                    if node.ended.done():
-                        node.ended.result()
-                await asyncio.sleep(0.02)
+        await until(true, *self.nodes.values(), seconds=seconds)
 
     async def quiet(self):
         """Both have seen all of the other: what is waited for is counted."""
