@@ -18,6 +18,7 @@ ARGS ?=
 ROUNDS ?= 3
 SEED ?= 1
 RULES := tests/keys tests/protocol tests/properties/test_fold.py tests/vectors tests/i18n --ignore tests/protocol/test_archive_small.py
+EACH := --numprocesses auto --dist loadfile --no-loadscope-reorder
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
@@ -30,7 +31,7 @@ demo: $(STAMP)  ## the whole channel on this machine; ARGS=--script plays it thr
 	@$(BIN)/channel demo $(ARGS)
 
 test: $(STAMP)  ## the whole test suite; ARGS goes to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(EACH) $(ARGS)
 
 faults: $(STAMP)  ## kills and damage for longer; SEED=2 draws others, ROUNDS=3 is three times as many
 	@$(BIN)/python -m pytest tests/faults tests/protocol/test_archive_small.py --campaign $(ROUNDS) --seed $(SEED) $(ARGS)
@@ -46,8 +47,7 @@ bench-timers: $(STAMP)  ## what 200 open cases with all their deadlines cost a n
 	@$(BIN)/python -m tests.bench.timers
 
 coverage: $(STAMP)  ## every branch of keys and channel/protocol, by the tests of these two alone
-	@$(BIN)/python -m coverage run -m pytest -q $(RULES) $(ARGS)
-	@$(BIN)/python -m coverage report
+	@$(BIN)/python -m pytest -q $(EACH) --cov --cov-report term-missing:skip-covered $(RULES) $(ARGS)
 
 mutants: $(STAMP)  ## seeded single changes of keys and channel/protocol, each to be caught; ARGS="--seed 2 --count 20"
 	@$(BIN)/python -m tests.mutation $(ARGS)

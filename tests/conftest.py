@@ -3,7 +3,8 @@
 ``need("redis-server")`` gives the path of a part of the system. A part that is not on this machine skips the test with
 the reason ``NOT RUN: part``, and the end of the run lists it, so that a pass never hides it. On the build server
 (``CI=1`` or ``CI=true``) a missing part is a failure. ``--campaign N`` and ``--seed S`` make the tests that draw faults
-run longer and in another order; what they counted stands at the end of the run.
+run longer and in another order; what they counted stands at the end of the run. ``make test`` runs on every processor,
+a file as a whole on one: what a worker counted is handed over when it ends, and no two workers draw the same port.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import signal
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+
+from channel.cli import trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -86,6 +89,22 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[CAMPAIGN] = Campaign(config.getoption("campaign"), config.getoption("seed"))
+    worker = getattr(config, "workerinput", None)
+    if worker is not None:
+        trial.PORTS = trial.PORTS[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what was counted over to the process that tells it."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["figures"] = session.config.stash[CAMPAIGN].figures
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker counted; one that died has counted nothing."""
+    node.config.stash[CAMPAIGN].figures.extend(getattr(node, "workeroutput", {}).get("figures", ()))
 
 
 @pytest.fixture(scope="session")

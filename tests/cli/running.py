@@ -30,7 +30,9 @@ LIMITS = replace(default_policy(2, bytes(32), bytes(32)).limits, rate_msg=0, rat
 
 
 def environment(**more):
-    kept = {name: value for name, value in os.environ.items() if name not in ("CHANNEL_HOME", "CHANNEL_LANG")}
+    kept = {
+        name: value for name, value in os.environ.items() if name not in ("CHANNEL_HOME", "CHANNEL_LANG", "COLUMNS")
+    }
     return {**kept, "PYTHONPATH": str(TOP), **more}
 
 
