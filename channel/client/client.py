@@ -64,12 +64,13 @@ class Ill(Refused):
 
 
 class Client:
-    """One person's desk. ``keys`` None: a reader without a session can only look at the home's copy."""
+    """One person's desk. ``keys`` None: a locked desk shows headers of the home's copy until somebody takes it over."""
 
     def __init__(
-        self, home: DeskHome, keys: SeatKeys, url: str, *, clock: Clock, random: Callable[[int], bytes]
+        self, home: DeskHome, keys: SeatKeys | None, url: str, *, clock: Clock, random: Callable[[int], bytes]
     ) -> None:
-        self.home, self.keys, self.clock, self.random = home, keys, clock, random
+        self.home, self.clock, self.random = home, clock, random
+        self._keys = keys
         self.view = View(home)
         self.wire = Wire(url, home.node_cert, self.view.chan)
         self.side = SideLog(self.wire)
@@ -79,7 +80,8 @@ class Client:
     async def __aenter__(self) -> Self:
         await self.wire.__aenter__()
         try:
-            await self._login()
+            if self.unlocked:
+                await self._login()
         except BaseException:
             await self.wire.__aexit__()
             raise
@@ -87,6 +89,22 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         await self.wire.__aexit__()
+
+    @property
+    def unlocked(self) -> bool:
+        """Whether a person's keys are here."""
+        return self._keys is not None
+
+    @property
+    def keys(self) -> SeatKeys:
+        """Those of the person at the desk; ``Refused`` LOCKED without one."""
+        if self._keys is None:
+            raise Refused("LOCKED")
+        return self._keys
+
+    def lock(self) -> None:
+        """Forget the keys; the session stays, for headers alone."""
+        self._keys = None
 
     async def _login(self) -> None:
         """Log in; a node that has just started opens the channel within seconds."""
@@ -139,9 +157,13 @@ class Client:
         )
         await self.submit("ack", sign("ack", document, [self.keys.sign]), (), ())
 
+    def take(self, keys: SeatKeys) -> None:
+        """Sign and open as this person from now on."""
+        self._keys = keys
+
     async def switch(self, keys: SeatKeys) -> None:
         """Go on as another seat of this home, in a session of its own."""
-        self.keys = keys
+        self.take(keys)
         await self._login()
 
     async def wait(self, ph: bytes, state: State, within: float) -> MessageView:

@@ -5,8 +5,8 @@
     node-cert.pem    the pinned certificate of the own node
     keys/SEAT.key    a person's keys under a passphrase (0600); SEAT.2.key for a second person in the seat
     procedures.toml  optional: the party's own procedures by level
-    desk.sqlite      this desk's own copy of both logs, the notes it has verified, envelopes not yet delivered, and notes
-                     that prove a log fork
+    desk.sqlite      this desk's own copy of both logs, the notes it has verified, envelopes not yet delivered, notes
+                     that prove a log fork, drafts that are being written (sealed to their author), settings of the page
 
 One process holds a home. What stands in the copy was verified before it was written.
 """
@@ -35,6 +35,9 @@ CREATE TABLE IF NOT EXISTS note(letter TEXT NOT NULL, kind TEXT NOT NULL, size I
 CREATE TABLE IF NOT EXISTS outbox(ph BLOB PRIMARY KEY, t TEXT NOT NULL, env BLOB NOT NULL, blobs BLOB NOT NULL)
                                   STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS fork(letter TEXT NOT NULL, raw BLOB NOT NULL, PRIMARY KEY(letter, raw)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS autosave(id TEXT PRIMARY KEY, kid BLOB NOT NULL, ts INTEGER NOT NULL, sealed BLOB NOT NULL)
+                                  STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;
 """
 
@@ -130,6 +133,28 @@ class DeskHome:
     def delivered(self, ph: bytes) -> None:
         """Drop an envelope that both nodes hold, or that was refused."""
         self._db.execute("DELETE FROM outbox WHERE ph = ?", (ph,))
+
+    def setting(self, name: str) -> str | None:
+        """A setting of the page, None where nobody has set it."""
+        row = self._db.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set(self, name: str, value: str) -> None:
+        """Keep a setting of the page."""
+        self._db.execute("INSERT OR REPLACE INTO setting VALUES(?, ?)", (name, value))
+
+    def autosave(self, id_: str, kid: bytes, ts: int, sealed: bytes) -> None:
+        """Keep what a person is writing, sealed to that person alone; ``ts`` in ms."""
+        self._db.execute("INSERT OR REPLACE INTO autosave VALUES(?, ?, ?, ?)", (id_, kid, ts, sealed))
+
+    def autosaved(self, kid: bytes) -> list[tuple[str, int, bytes]]:
+        """What a person was writing, oldest first: id, time, sealed bytes."""
+        rows = self._db.execute("SELECT id, ts, sealed FROM autosave WHERE kid = ? ORDER BY ts, id", (kid,))
+        return [(id_, ts, bytes(sealed)) for id_, ts, sealed in rows]
+
+    def drop_autosave(self, id_: str) -> None:
+        """What was being written went out, or was thrown away."""
+        self._db.execute("DELETE FROM autosave WHERE id = ?", (id_,))
 
     def seats(self) -> list[str]:
         """The seats whose keys this home holds."""

@@ -59,8 +59,12 @@ class Notes(TypedDict):
 
 
 class LinkState(TypedDict):
-    """The line as the own node sees it: ``heard`` in ms, ``address`` the number of the one that answered last."""
+    """The line as the own node sees it: ``heard`` in ms, ``address`` the number of the one that answered last.
 
+    ``now``: the node's own time, ms.
+    """
+
+    now: int
     state: str
     heard: int
     size: int
@@ -83,7 +87,7 @@ class Wire:
     """Requests of one person's session to the own node. Use as an async context. ``seconds``: the longest wait."""
 
     def __init__(self, url: str, cert_pem: str, chan: bytes, seconds: float = SECONDS) -> None:
-        self._url, self._chan = url, chan
+        self.url, self._chan = url, chan
         self._timeout = aiohttp.ClientTimeout(total=seconds, connect=min(5.0, seconds))
         self._cert = ssl.PEM_cert_to_DER_cert(cert_pem)
         self._tls = pinned_context(cert_pem)
@@ -116,6 +120,15 @@ class Wire:
         )
         await self._send("POST", path, sign("login", document, [person]).encode())
         self._session, self._counter = session, 0
+
+    @property
+    def has_session(self) -> bool:
+        """Whether a person has logged in and the node has not said that it is over."""
+        return self._session is not None
+
+    def forget_session(self) -> None:
+        """The node said that the session is over."""
+        self._session = None
 
     def by_session(self, t: str, document: Any) -> Envelope:
         """A side-log document signed by the session key, which never counts as the person."""
@@ -169,7 +182,7 @@ class Wire:
         timeout = aiohttp.ClientTimeout(total=None, sock_read=60)
         try:
             async with self._client().get(
-                self._url + path, headers=self._headers("GET", path, b""), timeout=timeout
+                self.url + path, headers=self._headers("GET", path, b""), timeout=timeout
             ) as answer:
                 if answer.status != 200:
                     raise _problem(answer.status, await answer.read())
@@ -181,7 +194,7 @@ class Wire:
                     elif text.startswith("data: "):
                         yield name, json.loads(text[6:])
         except (aiohttp.ClientError, TimeoutError) as e:
-            raise Unavailable("NODE_UNREACHABLE", url=self._url, why=e.__class__.__name__) from e
+            raise Unavailable("NODE_UNREACHABLE", url=self.url, why=e.__class__.__name__) from e
 
     async def _signed(self, method: str, path: str, body: bytes = b"") -> bytes:
         return await self._send(method, path, body, self._headers(method, path, body))
@@ -196,7 +209,7 @@ class Wire:
 
     async def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
         try:
-            async with self._client().request(method, self._url + path, data=body, headers=headers) as answer:
+            async with self._client().request(method, self.url + path, data=body, headers=headers) as answer:
                 raw = bytearray()
                 async for some in answer.content.iter_any():
                     raw += some
@@ -206,9 +219,9 @@ class Wire:
                     raise _problem(answer.status, bytes(raw))
                 return bytes(raw)
         except aiohttp.ClientConnectorCertificateError as e:
-            raise SecurityAlarm("NODE_CERT", url=self._url) from e
+            raise SecurityAlarm("NODE_CERT", url=self.url) from e
         except (TimeoutError, aiohttp.ClientError) as e:
-            raise Unavailable("NODE_UNREACHABLE", url=self._url, why=e.__class__.__name__) from e
+            raise Unavailable("NODE_UNREACHABLE", url=self.url, why=e.__class__.__name__) from e
 
     def _client(self) -> aiohttp.ClientSession:
         if self._http is None:

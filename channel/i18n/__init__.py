@@ -2,9 +2,10 @@
 
     t = Texts("zh");  t.say("state.delivered");  what, do = t.problem(problem)
 
-Ids come from four places: errors of the ground floor (``keys/texts.toml``), all other texts (``channel/locales``), and
-from the format files the levels (``level.serious``), standard sentences (``X1``) and code lists (``code.prec.Z``,
-``list.prec``), so that a word of the glossary stands in one file only.
+Ids come from five places: errors of the ground floor (``keys/texts.toml``), the pages of the desk
+(``channel/locales/desk``, a file a page: ``desk.watch.title``), all other texts (``channel/locales``), and from the
+format files the levels (``level.serious``), standard sentences (``X1``) and code lists (``code.prec.Z``, ``list.prec``),
+so that a word of the glossary stands in one file only.
 """
 
 from __future__ import annotations
@@ -48,6 +49,9 @@ def _entries(lang: str) -> Mapping[str, str]:
         raise KeyError(lang)
     found = dict(own_entries(lang))
     found |= _of_formats(lang)
+    for file in sorted(files("channel.locales").joinpath("desk").iterdir(), key=lambda file: file.name):
+        page = file.name.removesuffix(".toml")
+        found |= {f"desk.{page}.{id_}": text for id_, text in one_language(read_texts(file), lang).items()}
     return found | flatten(read_texts(files("channel.locales").joinpath(_FILES[lang])))
 
 

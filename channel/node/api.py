@@ -201,7 +201,7 @@ class Api:
         """The line as this node sees it; of addresses their number alone."""
         station, line = desk.station, desk.line
         return answer({
-            "state": station.state.value, "heard": station.heard_ms,
+            "now": self._clock.now(), "state": station.state.value, "heard": station.heard_ms,
             "size": station.sizes[station.letter], "delivered": station.delivered,
             "addresses": line.addresses, "address": line.address + 1,
         })  # fmt: skip

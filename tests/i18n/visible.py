@@ -75,6 +75,8 @@ def _locales() -> Iterator[Text]:
     en, zh = (flatten(tomllib.loads((folder / name).read_text("utf-8"))) for name in ("en.toml", "zh_Hans.toml"))
     for id_ in en | zh:
         yield Text("channel/locales", id_, en.get(id_, ""), zh.get(id_, ""))
+    for file in sorted((folder / "desk").glob("*.toml")):
+        yield from _of_tree("channel/locales", f"desk.{file.stem}", tomllib.loads(file.read_text("utf-8")))
 
 
 def _ground() -> Iterator[Text]:
