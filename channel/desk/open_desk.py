@@ -51,6 +51,8 @@ class OpenDesk:
         self.fault: Problem | None = None
         self.alarm: SecurityAlarm | None = None
         self.link: LinkState | None = None
+        self.to_sign = 0
+        """Drafts that wait for the signature of the person at the desk."""
         self.offset = 0
         """The node's clock minus the own one, ms."""
         self._flash: list[tuple[str, dict[str, object]]] = []

@@ -17,6 +17,7 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup, escape
 
+from channel.desk.bar import Bar
 from channel.desk.clockwork import local_times
 from channel.desk.entry import Entry, headed
 from channel.desk.open_desk import OpenDesk
@@ -138,6 +139,7 @@ def page(request: web.Request, template: str, *, title: str, status: int = 200, 
     now = desk.now()
     shown: Mapping[str, Any] = {
         "desk": desk,
+        "bar": Bar(desk, lang),
         "lang": lang,
         "html_lang": tag(lang),
         "mode": MODES[desk.client.view.charter.mode],

@@ -1,0 +1,118 @@
+"""What stands on every page: which channel and mode, who is at the desk, its level, the line, what waits, what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from channel.client.present import Names
+from channel.desk.ringing import Ring, rings
+from channel.i18n import Texts
+from keys.plain import utc
+
+if TYPE_CHECKING:
+    from channel.desk.open_desk import OpenDesk
+
+PAGES = (
+    ("watch", "/", "g w"), ("compose", "/compose", "c"), ("approvals", "/approvals", "g a"), ("cases", "/cases", "g c"),
+    ("handover", "/handover", "g h"), ("log", "/log", "g l"), ("link", "/link", "g k"), ("ladder", "/ladder", "g d"),
+    ("directory", "/directory", "g p"), ("glossary", "/glossary", "g t"), ("search", "/search", "/"),
+    ("settings", "/settings", "g s"), ("help", "/help", "?"),
+)  # fmt: skip
+"""(texts, address, keys) of the pages that can be gone to from anywhere."""
+RUNNING, PAUSED = "running", "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The line to the other side: ``state`` up, limited, alternate, down, frozen or unknown, with its mark and values."""
+
+    state: str
+    mark: str
+    values: dict[str, Any]
+
+
+class Bar:
+    """One page's frame, in one language."""
+
+    def __init__(self, desk: OpenDesk, lang: str) -> None:
+        self._desk, self._lang = desk, lang
+        self._view = desk.client.view
+        self.pages = PAGES
+
+    @property
+    def code(self) -> str:
+        """The own party's code."""
+        return self._desk.home.config.party
+
+    @property
+    def name(self) -> str:
+        """The channel's title."""
+        title = self._view.charter.title
+        return title.zh if self._lang == "zh" else title.en
+
+    @cached_property
+    def rings(self) -> list[Ring]:
+        """What nobody here has received and read yet."""
+        return rings(self._desk)
+
+    @property
+    def person(self) -> str:
+        """Who is at the desk."""
+        member = self._desk.person
+        return "" if member is None else self._names.person(self._view.letter, member.person)
+
+    @property
+    def seat(self) -> str:
+        """In which seat."""
+        member = self._desk.person
+        return "" if member is None else self._names.place(self._view.letter, member)
+
+    @property
+    def _names(self) -> Names:
+        return Names(self._desk.client, Texts(self._lang))
+
+    @property
+    def level(self) -> str | None:
+        """The channel's level."""
+        return None if self._view.fold.charter is None else self._view.fold.level()
+
+    @property
+    def suspended(self) -> bool:
+        """Whether exchanges are suspended."""
+        return self._view.fold.charter is not None and self._view.fold.suspended()
+
+    @property
+    def stale(self) -> str:
+        """The newest time that the other side has signed, where it is too old; else ""."""
+        if self._view.fold.charter is None or self._view.age(self._desk.now()) <= self._view.stale_after():
+            return ""
+        newest = max(copy.timed for copy in self._view.copies.values())
+        return utc(newest * 1000) if newest else "–"
+
+    @property
+    def line(self) -> Line:
+        """How the line is, as the own node sees it."""
+        link = self._desk.link
+        if link is None or self._desk.fault is not None:
+            return Line("unknown", "◌", {})
+        waiting = link["size"] - link["delivered"]
+        if link["state"] == "FROZEN_PEER":
+            return Line("frozen", "✖", {})
+        if link["state"] != "ACTIVE":
+            return Line("down", "✖", {"time": utc(link["heard"]) if link["heard"] else "–", "count": waiting})
+        if link["address"] > 1:
+            return Line("alternate", "◍", {"count": waiting})
+        return Line("up", "●", {"time": utc(link["heard"])})
+
+    @property
+    def exercise_time(self) -> str:
+        """Exercise time as "T+00:31", where control has started the clock; else ""."""
+        known = self._view.fold.known()
+        if known is None or known.mode == 1 or not known.clock.state:
+            return ""
+        clock = known.clock
+        x = clock.x + (max(0, self._desk.now() - clock.ts) * clock.rate if clock.state == RUNNING else 0)
+        minutes = x // 60_000
+        return f"T+{minutes // 60:02}:{minutes % 60:02}"

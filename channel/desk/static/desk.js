@@ -1,0 +1,106 @@
+// What the page does while it is looked at: hears of changes, counts down, rings, and takes keys. Nothing here is needed
+// to read, to acknowledge or to send; without scripts the same forms and links work.
+
+import { heard } from "./sound.js";
+import { keys } from "./keys.js";
+
+const body = document.body;
+const clock = { now: Number(body.dataset.now), at: performance.now() };
+const state = { version: Number(body.dataset.version), fetching: false, again: false };
+
+export const now = () => clock.now + (performance.now() - clock.at);
+
+// --- changes: the page is fetched again and its live parts put in place; focus and what is being typed stay ---
+
+function listen() {
+  const source = new EventSource("/events");
+  source.addEventListener("state", (event) => {
+    const told = JSON.parse(event.data);
+    clock.now = told.now;
+    clock.at = performance.now();
+    heard(told);
+    document.dispatchEvent(new CustomEvent("desk-state", { detail: told }));
+    if (told.locked !== (body.dataset.locked === "yes")) return void location.assign(told.locked ? "/lock?next=" + encodeURIComponent(location.pathname + location.search) : "/");
+    if (told.version !== state.version) { state.version = told.version; refresh(); }
+  });
+  addEventListener("pagehide", () => source.close());
+}
+
+export async function refresh() {
+  if (state.fetching) { state.again = true; return; }
+  state.fetching = true;
+  try {
+    const url = new URL(location.href);
+    url.searchParams.set("part", "live");
+    const answer = await fetch(url, { credentials: "same-origin", redirect: "error" });
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of document.querySelectorAll("[data-live]")) {
+      const other = fresh.getElementById(part.id);
+      if (other && !sameText(part, other)) replace(part, other);
+    }
+    document.title = fresh.title;
+    tick();
+  } catch { /* the desk is gone, or the network of this machine: the next change asks again */ } finally {
+    state.fetching = false;
+    if (state.again) { state.again = false; refresh(); }
+  }
+}
+
+const still = (html) => html.replace(/data-state="\w+"|<progress[^>]*>|<b>[^<]*<\/b>|class="here item"|class="item here"|value="[0-9a-f]{64}"/g, "");
+const sameText = (a, b) => still(a.innerHTML) === still(b.innerHTML);
+
+function replace(part, other) {
+  const focused = part.contains(document.activeElement) ? document.activeElement : null;
+  const place = focused && (focused.id || focused.dataset.item || focused.name);
+  if (focused && focused.matches("input, textarea, select")) return; // somebody is typing there: the next change comes
+  const open = [...part.querySelectorAll("details[open]")].map((d) => d.id).filter(Boolean);
+  say(part, other);
+  part.replaceChildren(...document.importNode(other, true).childNodes);
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (place) (document.getElementById(place) || part.querySelector(`[data-item="${CSS.escape(place)}"], [name="${CSS.escape(place)}"]`))?.focus({ preventScroll: true });
+}
+
+// What is new is spoken: politely below urgent consultation, at once from there on. It never moves the focus.
+function say(part, other) {
+  const known = new Set([...part.querySelectorAll("[data-item]")].map((e) => e.dataset.item));
+  const fresh = [...other.querySelectorAll("[data-item][data-spoken]")].filter((e) => !known.has(e.dataset.item));
+  for (const each of fresh) {
+    const where = each.dataset.urgent === "yes" ? "spoken-now" : "spoken";
+    document.getElementById(where).textContent = each.dataset.spoken;
+  }
+}
+
+// --- the time that is left ---
+
+const pad = (n) => String(n).padStart(2, "0");
+function clockwork(ms) {
+  const s = Math.floor(Math.abs(ms) / 1000);
+  return `${Math.floor(s / 3600)}:${pad(Math.floor(s / 60) % 60)}:${pad(s % 60)}`;
+}
+
+function tick() {
+  const at = now();
+  for (const each of document.querySelectorAll(".countdown[data-due]")) {
+    const due = Number(each.dataset.due), since = Number(each.dataset.since);
+    const part = Math.min(1, Math.max(0, (at - since) / (due - since)));
+    const stage = due <= at ? "over" : part >= 0.8 ? "last" : part >= 0.5 ? "half" : "early";
+    each.querySelector("b").textContent = (due > at ? body.dataset.left : body.dataset.over).replace("{clock}", clockwork(due - at));
+    each.querySelector("progress").value = part * 100;
+    if (stage !== each.dataset.state) {
+      each.dataset.state = stage;
+      const item = each.closest("[data-item]");
+      const words = { half: body.dataset.half, last: body.dataset.last, over: body.dataset.due }[stage];
+      if (item && words) document.getElementById("spoken").textContent = `${item.dataset.item}: ${words}`;
+    }
+  }
+  for (const each of document.querySelectorAll("[data-clock] time")) {
+    const iso = new Date(at).toISOString();
+    each.dateTime = iso.slice(0, 19) + "Z";
+    each.textContent = `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
+  }
+}
+
+keys();
+listen();
+setInterval(tick, 1000);
