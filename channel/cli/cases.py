@@ -10,10 +10,10 @@ import click
 
 from channel.cli.desk import desk
 from channel.cli.group import Context, channel
-from channel.cli.present import Names, author, payload_of
-from channel.cli.sending import find_case, tell_suspended
+from channel.cli.sending import tell_suspended
 from channel.client.cases import Case, cases, read_case
 from channel.client.client import Client
+from channel.client.present import Names, author, find_case, payload_of
 from keys.plain import plain, utc
 
 

@@ -9,31 +9,19 @@ from typing import Any
 import click
 
 from channel.cli.desk import desk
-from channel.cli.entering import field_of, read_body, sayable
+from channel.cli.entering import field_of, read_body
 from channel.cli.group import Context, channel
-from channel.cli.present import find, payload_of
-from channel.cli.sending import cosigners, find_case, hand_in, language, readers, sending, with_body
-from channel.cli.times import moment, seconds
+from channel.cli.sending import cosigners, hand_in, language, readers, sending, with_body
+from channel.client.answering import ANSWERS, NEXT, NEXT_MESSAGE, answer_format, check_numbers
 from channel.client.client import Client
-from channel.client.composing import Draft
-from channel.protocol.charter import ORDER
+from channel.client.composing import CODED, ELSEWHERE, FACTS, LEVELS, MAIN, Draft, closing
+from channel.client.present import find, find_case, payload_of, worded
+from channel.client.typed import moment, sayable, seconds
 from channel.protocol.header import Move
 from channel.protocol.verdicts import MessageView
 from keys.errors import Refused, WrongUse
 
-FACTS = ("category", "origin", "intent", "since", "control")
-CODED = ("category", "origin", "intent", "control")
 FORMATS = [f"F{n:02d}" for n in range(1, 15)]
-ELSEWHERE = {"F02": "readback", "F07": "reply", "F12": "raise", "F14": "correct"}
-"""Formats that commands of their own make; here their fields are listed."""
-LEVELS = {"F01": "routine", "F08": "routine"}
-"""Of messages that stand in no case and open none; of all others "attention", where none is named."""
-MAIN = {
-    "F01": "text", "F03": "line", "F04": "line", "F05": "outcome", "F06": "observed", "F07": "text",
-    "F08": "observables", "F09": "about", "F10": "text", "F11": "text", "F13": "entry",
-}  # fmt: skip
-"""The field that the words of the command fill."""
-ANSWERS = ["YES", "NO", "NOI", "CHK", "NOT", "CNC", "NEN", "REF"]
 
 
 @channel.command(short_help="Send a message of any format / 发送电文")
@@ -159,18 +147,10 @@ def _told(ctx: Context, codes: dict[str, str]) -> str:
 
 
 def _closing(ctx: Context, client: Client, fmt: str, case: MessageView | None) -> Move | None:
-    """F05 asks to close its case at the level that it has, over all that this desk has seen.
-
-    ``WrongUse`` CASE_NEEDED without an open case, ``Refused`` CLOSE_LEVEL where it has to be lowered first.
-    """
-    if fmt != "F05":
-        return None
-    level: Any = None if case is None else client.view.fold.case_level(case.ph)
-    if level is None:
-        raise WrongUse("CASE_NEEDED", fmt=fmt)
-    if ORDER.index(level) > ORDER.index("attention"):
-        raise Refused("CLOSE_LEVEL", level=ctx.terminal.texts.level(level))
-    return Move(op="close", from_=level, at=client.view.fold.cut)
+    try:
+        return closing(client.view, fmt, case)
+    except Refused as e:
+        raise worded(e, ctx.terminal.texts) from e
 
 
 @channel.command(short_help="Answer a message / 答复电文")
@@ -197,14 +177,15 @@ async def _reply(ctx: Context, ref: str, text: str, options: dict[str, Any]) -> 
         message = find(client, ref)
         if message.verdict.letter == client.view.letter:
             raise Refused("OWN_MESSAGE", number=message.verdict.number)
-        fmt = _answer_format(payload_of(message).fmt, options)
+        parts = any(options[name] for name in ("answers", "support", "accept"))
+        fmt = answer_format(payload_of(message).fmt, parts=parts, code=options["ans"] is not None)
         body = read_body(client, fmt, options["given"], options["file"]) | _answered(client, fmt, message, options)
         if text:
             body["line" if fmt == "F04" else "text"] = sayable(text)
         if not body and not options["ans"]:
             raise WrongUse("NOTHING_TO_SEND")
         draft = Draft(
-            fmt=_any(fmt),
+            fmt=fmt,
             body=body,
             lang=language(client, options),
             case=message.case,
@@ -217,22 +198,15 @@ async def _reply(ctx: Context, ref: str, text: str, options: dict[str, Any]) -> 
         await hand_in(ctx, client, draft, options)
 
 
-def _answer_format(asked: str, options: dict[str, Any]) -> str:
-    if asked in ("F06", "F11"):
-        return "F07" if asked == "F06" else "F11"
-    if options["answers"] or options["support"] or options["accept"]:
-        raise WrongUse("NO_QUESTION")
-    return "F02" if options["ans"] else "F04"
-
-
 def _answered(client: Client, fmt: str, asked: MessageView, options: dict[str, Any]) -> dict[str, Any]:
     """What the options say, in the fields of the answer's format."""
     when = None if options["next_"] is None else moment(options["next_"], client.clock.now())
     body: dict[str, Any] = {}
     if when is not None:
-        body[{"F07": "rest_by", "F02": "next_contact", "F11": "done"}.get(fmt, "next_message")] = when
+        body[NEXT.get(fmt, NEXT_MESSAGE)] = when
     if options["answers"]:
-        body["answers"] = _answers(client, asked, options["answers"])
+        body["answers"] = [_one_answer(each) for each in options["answers"]]
+        check_numbers(client, asked, [answer["no"] for answer in body["answers"]])
     if options["support"]:
         body["support"] = options["support"]
     if fmt == "F11":
@@ -240,17 +214,6 @@ def _answered(client: Client, fmt: str, asked: MessageView, options: dict[str, A
             raise WrongUse("NO_QUESTION")
         body |= {"kind": "ANS"} | ({"accept": options["accept"]} if options["accept"] else {})
     return body
-
-
-def _answers(client: Client, asked: MessageView, given: tuple[str, ...]) -> list[dict[str, Any]]:
-    """An answer for each question; ``WrongUse`` QUESTION_NUMBER for one that is not asked, or answered twice."""
-    answers = [_one_answer(each) for each in given]
-    questions = range(1, len(client.open(asked).body.get("questions", ())) + 1)
-    numbers = [answer["no"] for answer in answers]
-    for number in numbers:
-        if number not in questions or numbers.count(number) > 1:
-            raise WrongUse("QUESTION_NUMBER", number=asked.verdict.number, no=number, count=len(questions))
-    return answers
 
 
 def _one_answer(given: str) -> dict[str, Any]:

@@ -19,11 +19,10 @@ from pathlib import Path
 
 import click
 
-from channel.cli.desk import node_url, unlock
+from channel.cli.desk import unlock
 from channel.cli.group import Context, channel
 from channel.cli.homes import Side, make_homes
 from channel.cli.incident import Desk, Incident
-from channel.cli.present import Names, author
 from channel.cli.processes import Nodes
 from channel.cli.terminal import Terminal
 from channel.cli.trial import free_ports
@@ -31,6 +30,8 @@ from channel.client.client import Client
 from channel.client.composing import Draft
 from channel.client.export import export
 from channel.client.home import DeskHome
+from channel.client.present import Names, author
+from channel.client.unlocking import node_url
 from channel.client.wire import Wire
 from channel.clock import Clock, SystemClock
 from channel.protocol.audit import audit

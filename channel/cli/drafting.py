@@ -12,14 +12,13 @@ from typing import Any
 import click
 
 from channel.cli.desk import desk
-from channel.cli.entering import sayable
 from channel.cli.group import Context, channel
-from channel.cli.present import Names, proposal_view
-from channel.cli.sending import check_fresh, draft_item, seats, tell_draft, tell_sent, worded
-from channel.cli.times import seconds
+from channel.cli.sending import check_fresh, tell_draft, tell_sent
 from channel.client import drafts as waiting_drafts
 from channel.client.client import Client
 from channel.client.drafts import REJECTED, WITHDRAWN, Waiting
+from channel.client.present import Names, proposal_view, worded
+from channel.client.typed import sayable, seconds
 from keys.errors import Refused, WrongUse
 from keys.plain import plain, utc
 
@@ -49,10 +48,10 @@ def _tell(ctx: Context, client: Client, waiting: Waiting) -> None:
     fmt = "?" if waiting.said is None else waiting.said.payload.fmt
     seat = names.place(client.view.letter, waiting.author)
     ctx.terminal.line(f"{waiting.did.hex()[:8]}  {fmt}  {utc(waiting.record.ts)}  {seat}  {state}")
-    ctx.terminal.block("    ", say("cli.draft_missing", seats=seats(client, waiting.missing, ctx)))
+    ctx.terminal.block("    ", say("cli.draft_missing", seats=names.signers(waiting.missing)))
     for seat_id, text in waiting.comments:
         ctx.terminal.block(f"    {names.seat(client.view.letter, seat_id)}: ", plain(text).replace("\n", " "))
-    ctx.terminal.item(draft_item(client, waiting))
+    ctx.terminal.item(waiting_drafts.draft_item(client, waiting))
 
 
 @channel.command(short_help="Show a draft and sign it / 核阅并会签草稿")
@@ -84,7 +83,7 @@ async def _approve(ctx: Context, ref: str, options: dict[str, Any]) -> None:
         try:
             sent = await waiting_drafts.approve(client, waiting)
         except Refused as e:
-            raise worded(ctx, e) from e
+            raise worded(e, ctx.terminal.texts) from e
         if sent is None:
             tell_draft(ctx, client, await waiting_drafts.find(client, waiting.did.hex()))
         else:

@@ -10,19 +10,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from unicodedata import category
 
-from channel.cli.present import find
-from channel.cli.times import moment
 from channel.client.client import Client
 from channel.client.composing import seal_keys
+from channel.client.present import find
 from channel.client.seats import by_name
+from channel.client.typed import material_of, moment, sayable
 from channel.protocol.book import Field
 from keys.errors import WrongUse
-from keys.plain import has_control
 
 MAX_FILE = 1 << 20
 
@@ -46,15 +43,6 @@ def field_of(client: Client, fmt: str, name: str) -> Field:
         names = [n for n, r in (*form.fields.items(), *book.files.beside.items()) if not r.derived]
         raise WrongUse("FIELD", fmt=fmt, field=name, fields=", ".join(names))
     return rule
-
-
-def sayable(text: str) -> str:
-    """The text, if it can be seen; ``WrongUse`` CONTROL_CHARACTERS for what only a terminal reads, NOTHING_TO_SEE."""
-    if has_control(text):
-        raise WrongUse("CONTROL_CHARACTERS")
-    if text and not any(category(c)[0] not in "CZ" for c in text):  # spaces, and characters of no width
-        raise WrongUse("NOTHING_TO_SEE")
-    return text
 
 
 def _of_file(file: Path | None) -> list[tuple[str, Any]]:
@@ -182,16 +170,3 @@ def _material(item: Any) -> dict[str, Any]:
     if not comma:
         raise ValueError(item)
     return material_of(Path(path.strip())) | {"how": sayable(how.strip())}
-
-
-def material_of(path: Path) -> dict[str, Any]:
-    """Name, size in bytes and SHA-256 of a file, read in pieces. ``WrongUse`` NO_FILE."""
-    digest, size = sha256(), 0
-    try:
-        with path.open("rb") as file:
-            while piece := file.read(1 << 20):
-                digest.update(piece)
-                size += len(piece)
-    except OSError as e:
-        raise WrongUse("NO_FILE", path=path, why=e.strerror or "?") from e
-    return {"name": path.name, "size": size, "sha256": digest.digest()}

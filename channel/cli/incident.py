@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from channel.cli.moves import move_of
-from channel.cli.present import Names, author, payload_of
-from channel.cli.sending import need
 from channel.cli.terminal import Terminal
 from channel.client import drafts
 from channel.client.client import Client, SeatKeys
 from channel.client.composing import Draft
+from channel.client.moves import move_of
+from channel.client.present import Names, author, need, payload_of
 from channel.i18n import Texts
 from channel.protocol.header import Move
 from channel.protocol.verdicts import MessageView

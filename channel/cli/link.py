@@ -14,15 +14,14 @@ from typing import Any
 import click
 
 from channel.cli.desk import desk
-from channel.cli.entering import sayable
 from channel.cli.files import read_file
 from channel.cli.group import Context, channel
-from channel.cli.present import as_item, find, payload_of
 from channel.cli.sending import hand_in, language, readers
-from channel.cli.times import seconds
-from channel.client import linetests, neutral, printed
+from channel.client import linetests, printed
 from channel.client.client import Client
 from channel.client.composing import Draft
+from channel.client.present import as_item, find, payload_of
+from channel.client.typed import sayable, seconds
 from channel.i18n import Texts
 from channel.protocol.append import MAX_REQUEST, carry_unpack, read_request
 from channel.protocol.note import parse
@@ -168,9 +167,13 @@ async def _test(ctx: Context, text: str, options: dict[str, Any]) -> None:
     if bool(text.strip()) != (options["asked"] is not None):
         raise WrongUse("ANSWER_TEXT")
     async with desk(ctx) as client:
-        asked = None if options["asked"] is None else _asked(client, options["asked"])
+        asked = None if options["asked"] is None else linetests.asked_test(client, options["asked"])
         line = await client.wire.link()
-        body = _body(client, options["kind"]) if asked is None else _answer(client, asked, sayable(text))
+        body = (
+            linetests.new_test(client, options["kind"])
+            if asked is None
+            else linetests.answer_body(client, asked, sayable(text))
+        )
         draft = Draft(
             fmt="F01",
             body=body | {"path": f"{line['address']}/{line['addresses']}"},
@@ -189,27 +192,6 @@ async def _test(ctx: Context, text: str, options: dict[str, Any]) -> None:
         ctx.terminal.lines(said)
         if until == "answered" and sent is not None:
             await _until_answered(ctx, client, sent, seconds(options["within"]))
-
-
-def _body(client: Client, kind: str) -> dict[str, Any]:
-    drawn = neutral.draw(client.random)
-    return {"test": kind, "text_en": drawn.text_en, "text_zh": drawn.text_zh, "answer": drawn.answer}
-
-
-def _asked(client: Client, ref: str) -> MessageView:
-    """The other side's test that a REF names, or ``Refused`` NO_TEST; ``last`` is the newest of that side's tests."""
-    theirs = [m for m in client.messages() if payload_of(m).fmt == "F01" and m.verdict.letter == client.view.peer]
-    message = theirs[-1] if ref == "last" and theirs else find(client, ref)
-    if payload_of(message).fmt != "F01" or message.verdict.letter == client.view.letter:
-        raise Refused("NO_TEST", number=message.verdict.number)
-    return message
-
-
-def _answer(client: Client, asked: MessageView, text: str) -> dict[str, Any]:
-    """The answer in the language it is written in, beside the kind of the test and what it expects."""
-    body = client.open(asked).body
-    own = "text_zh" if any("\u4e00" <= char <= "\u9fff" for char in text) else "text_en"
-    return {name: body[name] for name in ("test", "answer") if name in body} | {own: text}
 
 
 async def _until_answered(ctx: Context, client: Client, sent: MessageView, within: float) -> None:

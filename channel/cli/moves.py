@@ -1,8 +1,4 @@
-"""``channel raise``, ``lower``, ``concur``, ``object``, ``suspend``, ``resume``: the level of a case, and the whole exchange.
-
-One side may raise; a lowering or closing holds when the other side concurs. What was seen is named by the sizes of both
-logs, so that a raise which crosses a lowering stands.
-"""
+"""``channel raise``, ``lower``, ``concur``, ``object``, ``suspend``, ``resume``: the level of a case, and the whole exchange."""
 
 from __future__ import annotations
 
@@ -10,19 +6,20 @@ import asyncio
 from typing import Any
 
 import click
-from msgspec import UNSET
 
 from channel.cli.desk import desk
-from channel.cli.entering import read_body, sayable
+from channel.cli.entering import read_body
 from channel.cli.group import Context, channel
-from channel.cli.present import payload_of
-from channel.cli.sending import cosigners, find_case, hand_in, language, sending, with_body
+from channel.cli.sending import cosigners, hand_in, language, sending, with_body
 from channel.client.client import Client
 from channel.client.composing import Draft
+from channel.client.moves import move_of
+from channel.client.present import find_case, worded
+from channel.client.typed import sayable
 from channel.protocol.charter import ORDER
 from channel.protocol.header import Move
 from channel.protocol.verdicts import MessageView
-from keys.errors import Refused, WrongUse
+from keys.errors import Refused
 
 
 @channel.command(name="raise", short_help="Raise the level of a case / 上调级别")
@@ -99,7 +96,7 @@ async def _move(ctx: Context, ref: str, text: str, op: str, options: dict[str, A
         try:
             move, refs = move_of(client, case, op, to)
         except Refused as e:
-            raise _worded(ctx, e) from e
+            raise worded(e, ctx.terminal.texts) from e
         await _hand_in(ctx, client, text, move, options, case.ph, refs)
 
 
@@ -108,14 +105,6 @@ async def _hold(ctx: Context, text: str, op: Any, options: dict[str, Any]) -> No
         sent = await _hand_in(ctx, client, text, Move(op=op), options, None, ())
         if op == "suspend" and sent is not None:
             ctx.terminal.say("channel.suspended_open")
-
-
-def _worded(ctx: Context, problem: Refused) -> Refused:
-    """The same problem, with the level as it is always shown."""
-    if problem.code != "LEVEL_NOW":
-        return problem
-    level, texts = str(problem.values["level"]), ctx.terminal.texts
-    return Refused("LEVEL_NOW", level=texts.level(level) if level in ORDER else texts.say("case.closed"))
 
 
 async def _hand_in(
@@ -142,48 +131,3 @@ async def _hand_in(
         pap=options["pap"],
     )
     return await hand_in(ctx, client, draft, options)
-
-
-def move_of(client: Client, case: MessageView, op: str, to: str = "") -> tuple[Move, tuple[bytes, ...]]:
-    """The move of a command and the message that it answers. ``Refused`` LEVEL_NOW, NOTHING_TO_ANSWER."""
-    fold = client.view.fold
-    level: Any = fold.case_level(case.ph)
-    if op == "raise":
-        if level is not None and ORDER.index(_any(to)) <= ORDER.index(level):
-            raise Refused("LEVEL_NOW", level=level)
-        return Move(op="raise", from_=level or "routine", to=_any(to)), ()
-    if op == "lower":
-        if level in (None, "routine"):
-            raise Refused("LEVEL_NOW", level=level or "-")
-        below: Any = ORDER[ORDER.index(level) - 1]
-        return Move(op="lower", from_=level, to=below, at=fold.cut), ()
-    asked = open_lowering(client, case)
-    if asked is None:
-        raise Refused("NOTHING_TO_ANSWER", number=case.verdict.number)
-    said = payload_of(asked).move
-    if said is UNSET:
-        raise WrongUse("NO_MESSAGE", ref=asked.ph)
-    return Move(op=_any(op), from_=said.from_, to=said.to, at=said.at), (asked.ph,)
-
-
-def open_lowering(client: Client, case: MessageView) -> MessageView | None:
-    """The newest lowering or closing of the other side in a case that the own side has not answered."""
-    answered: set[Any] = set()
-    found = None
-    for message in client.messages():
-        move = payload_of(message).move
-        if message.case != case.ph or move is UNSET:
-            continue
-        own = message.verdict.letter == client.view.letter
-        if move.op in ("lower", "close") and not own:
-            found = message
-        elif move.op in ("concur", "object") and own:
-            answered.add((move.from_, move.to, move.at))
-    if found is None:
-        return None
-    asked: Any = payload_of(found).move
-    return None if (asked.from_, asked.to, asked.at) in answered else found
-
-
-def _any(value: Any) -> Any:
-    return value

@@ -14,8 +14,8 @@ import click
 
 from channel.cli.desk import desk
 from channel.cli.group import Context, channel
-from channel.cli.present import find, named, speaker
 from channel.client.export import export as export_archive
+from channel.client.present import find, named, speaker
 from channel.client.reveals import PAP, TLP, Shown, reveal, strictest
 from channel.i18n import Texts
 from channel.protocol.audit import AuditedMessage, Failure, Report, audit

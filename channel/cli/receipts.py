@@ -1,8 +1,4 @@
-"""``channel ack``, ``readback``, ``confirm``, ``correct``: what people sign about messages that stand in the log.
-
-A receipt says that a person has read, never that anybody agrees. Nothing is edited or removed: a correction is a message
-of its own, and the corrected text stays readable.
-"""
+"""``channel ack``, ``readback``, ``confirm``, ``correct``: what people sign about messages that stand in the log."""
 
 from __future__ import annotations
 
@@ -10,25 +6,19 @@ import asyncio
 from typing import Any
 
 import click
-from msgspec import UNSET
 
 from channel.cli.desk import desk
-from channel.cli.entering import read_body, sayable
+from channel.cli.entering import read_body
 from channel.cli.group import Context, channel
-from channel.cli.present import as_item, author, find, payload_of, steps
-from channel.cli.rendering import find_record
 from channel.cli.sending import cosigners, hand_in, language, sending, with_body
-from channel.cli.times import moment
 from channel.client.client import Client
 from channel.client.composing import Draft
-from channel.protocol.people import Ack, Confirm, Watch
+from channel.client.present import as_item, find, payload_of
+from channel.client.receipts import CORRECTIONS, correction_about, signed_before, translated, why_unopened
+from channel.client.receipts import confirm as sign_confirm
+from channel.client.typed import moment, sayable
 from channel.protocol.verdicts import MessageView
-from keys.envelope import sign
-from keys.errors import Malformed, Refused, Unverified, WrongUse
-
-CORRECTIONS = ["COR", "WDR", "DUP", "ERR", "MIX", "CMP", "DUR"]
-OWN_WORDS = ("COR", "WDR", "DUP", "ERR")
-"""What only the side that spoke can say of its words; the others are notices that may concern either side's."""
+from keys.errors import Refused, WrongUse
 
 
 @channel.command()
@@ -56,33 +46,15 @@ async def _ack(ctx: Context, ref: str, step: Any, next_: str | None) -> None:
         if message.verdict.letter == client.view.letter:
             raise Refused("OWN_MESSAGE", number=number)
         at = None if next_ is None else moment(next_, client.clock.now())
-        why = _why_unopened(client, message, step)
+        why = why_unopened(client, message, step)
         said = ctx.terminal.texts.say(f"state.{step.replace('-', '_')}")
-        if at is None and _signed_before(client, message, step):
+        if at is None and signed_before(client, message, step):
             ctx.terminal.say("cli.acked_before", number=number, step=said)
         else:
             await client.ack(message, step, why, at)
             message = client.find(message.ph)
             ctx.terminal.say("cli.acked", number=number, step=said)
         ctx.terminal.item(as_item(client, message))
-
-
-def _why_unopened(client: Client, message: MessageView, step: str) -> str | None:
-    """What the opening fails with where that is what is to be signed; a person acknowledges only what opens."""
-    try:
-        client.open(message)
-    except (Refused, Unverified, Malformed) as e:
-        if step != "undecryptable":
-            raise
-        return str(e.values["why"]) if e.code == "UNOPENED" else e.code
-    if step == "undecryptable":
-        raise WrongUse("OPENS", number=message.verdict.number)
-    return None
-
-
-def _signed_before(client: Client, message: MessageView, step: str) -> bool:
-    mine = (a for a in message.acks if any(s.kid == client.keys.sign.kid for s in a.signers))
-    return any(a.doc.step == step for a in mine) and step in steps(message)
 
 
 @channel.command(short_help="Say in own words what a message says / 复述核对")
@@ -127,10 +99,7 @@ async def _readback(ctx: Context, ref: str, text: str, options: dict[str, Any]) 
 
 def _translated(client: Client, message: MessageView, part: str) -> dict[str, str]:
     name, equals, text = part.partition("=")
-    said = client.open(message).body
-    if not equals or not isinstance(said.get(name.strip()), str):
-        raise WrongUse("FIELD", fmt=payload_of(message).fmt, field=name, fields=", ".join(said))
-    return {"of": name.strip(), "text": sayable(text.strip())}
+    return translated(client, message, name, text if equals else None)
 
 
 @channel.command(short_help="Correct or withdraw what was signed / 更正或撤回")
@@ -154,18 +123,7 @@ async def _correct(ctx: Context, ref: str, text: str, code: str, options: dict[s
         body = read_body(client, "F14", options["given"], options["file"])
         if text:
             body["text"] = sayable(text)
-        record = find_record(client, ref)
-        if record is None:
-            message = find(client, ref)
-            letter, concerned, case = message.verdict.letter, message.ph, message.case
-        elif record.envelope is None or not isinstance(record.doc, Ack | Confirm | Watch):
-            raise Refused("NOT_CORRECTABLE", ref=ref)
-        else:
-            about = None if isinstance(record.doc, Watch) else client.view.fold.find(record.doc.ph)
-            letter, concerned, case = record.letter, record.envelope.hash, None if about is None else about.case
-        if code in OWN_WORDS and letter != client.view.letter:
-            raise Refused("OTHERS_WORDS", ref=ref, codes=", ".join(c for c in CORRECTIONS if c not in OWN_WORDS))
-        await _hand_in(ctx, client, "F14", body, (concerned, case), options, code)
+        await _hand_in(ctx, client, "F14", body, correction_about(client, ref, code), options, code)
 
 
 async def _hand_in(
@@ -197,24 +155,7 @@ def confirm(ctx: Context, ref: str) -> None:
 
 async def _confirm(ctx: Context, ref: str) -> None:
     async with desk(ctx, "expert-2") as client:
-        message = find(client, ref)
-        payload, number = payload_of(message), message.verdict.number
-        if message.verdict.letter != client.view.letter or payload.single is UNSET:
-            raise Refused("NOTHING_TO_CONFIRM", number=number)
-        if message.confirm != "awaiting":
-            raise Refused("CONFIRMED", number=number)
-        own = client.view.fold.party(client.view.letter).members.get(client.keys.sign.kid)
-        if own is not None and own.person == author(message).person:
-            raise Refused("SELF_APPROVAL", seat=client.keys.seat)
-        client.open(message)
-        document = Confirm(
-            chan=client.view.chan,
-            from_=client.keys.sign.kid,
-            mid=message.mid,
-            ph=message.ph,
-            ts=client.clock.now(),
-        )
-        await client.submit("confirm", sign("confirm", document, [client.keys.sign]), (), ())
-        message = client.find(message.ph)
-        ctx.terminal.say("cli.acked", number=number, step=ctx.terminal.texts.say(f"code.confirm.{message.confirm}"))
+        message = await sign_confirm(client, find(client, ref))
+        said = ctx.terminal.texts.say(f"code.confirm.{message.confirm}")
+        ctx.terminal.say("cli.acked", number=message.verdict.number, step=said)
         ctx.terminal.item(as_item(client, message))

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import click
 
-from channel.cli import watch_record
 from channel.cli.desk import desk
 from channel.cli.group import Context, channel
-from channel.cli.machine import detail
-from channel.cli.present import Names
-from channel.cli.times import moment
+from channel.client import watch_record
 from channel.client.client import Client
+from channel.client.machine import detail
+from channel.client.present import Names
+from channel.client.typed import moment
 from channel.protocol.people import Ack
 from channel.protocol.verdicts import Verdict
 from keys.plain import utc

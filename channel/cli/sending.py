@@ -13,14 +13,13 @@ from typing import Any, TypeVar
 import click
 
 from channel.cli.group import Context
-from channel.cli.present import Names, as_item, find, status
-from channel.cli.times import seconds
 from channel.client import drafts
 from channel.client.client import Client
 from channel.client.composing import Draft, header_of, seal_keys
+from channel.client.present import Names, as_item, need, status, worded
 from channel.client.seats import by_name
+from channel.client.typed import seconds
 from channel.client.view import LETTERS
-from channel.i18n import Texts
 from channel.protocol.verdicts import MessageView
 from keys.errors import NotDelivered, Refused, WrongUse
 
@@ -67,14 +66,6 @@ def language(client: Client, options: dict[str, Any]) -> Any:
     return options["text_lang"] or client.view.charter.party(client.view.letter).lang
 
 
-def find_case(client: Client, ref: str) -> MessageView:
-    """The opening message of the case that a REF stands in; ``WrongUse`` NO_CASE."""
-    message = find(client, ref)
-    if message.case is None:
-        raise WrongUse("NO_CASE", ref=ref)
-    return client.find(message.case)
-
-
 def cosigners(client: Client, seats: str | None) -> tuple[bytes, ...]:
     """Signing key ids of the seats; ``WrongUse`` NO_SEAT with those that there are, SELF_APPROVAL for the own one."""
     if seats is None:
@@ -119,7 +110,7 @@ async def hand_in(ctx: Context, client: Client, draft: Draft, options: dict[str,
         try:
             waiting = await drafts.propose(client, draft)
         except Refused as e:
-            raise worded(ctx, e) from e
+            raise worded(e, ctx.terminal.texts) from e
         tell_draft(ctx, client, waiting)
         return None
     header = header_of(client.view, client.keys.sign.kid, client.keys.seal.public.suite, draft, 0, bytes(16))
@@ -147,26 +138,6 @@ def tell_suspended(ctx: Context, client: Client) -> None:
         ctx.terminal.say("channel.suspended_open")
 
 
-def worded(ctx: Context, problem: Refused) -> Refused:
-    """The same problem, with the signatures that are needed in words."""
-    if problem.code != "SIGNERS_NEEDED":
-        return problem
-    slots: Any = problem.values["need"]
-    return Refused("SIGNERS_NEEDED", need=need(ctx.terminal.texts, slots))
-
-
-def need(texts: Texts, slots: tuple[tuple[str, ...], ...]) -> str:
-    """Who has to sign, in words: one role or several to choose from, for each signature."""
-    say, zh = texts.say, texts.lang == "zh"
-
-    def one(slot: tuple[str, ...]) -> str:
-        roles = [role.partition("@") for role in slot]
-        words = [say(f"code.role.{role}") + (f" ({seat})" if seat else "") for role, _, seat in roles]
-        return (" 或 " if zh else " or ").join(words)
-
-    return " + ".join(f"({one(slot)})" if len(slot) > 1 else one(slot) for slot in slots)
-
-
 async def tell_sent(ctx: Context, client: Client, sent: MessageView, state: Any, within: float) -> MessageView:
     """Wait until the message came so far, and say so; ``NotDelivered`` NOT_YET after ``within`` seconds."""
     try:
@@ -181,31 +152,7 @@ async def tell_sent(ctx: Context, client: Client, sent: MessageView, state: Any,
 
 def tell_draft(ctx: Context, client: Client, waiting: drafts.Waiting) -> None:
     """A draft's id and who still has to sign."""
-    ctx.terminal.say("cli.drafted", did=waiting.did.hex()[:8], seats=seats(client, waiting.missing, ctx))
-    ctx.terminal.item(draft_item(client, waiting))
-
-
-def seats(client: Client, kids: tuple[bytes, ...], ctx: Context) -> str:
-    """Seats of the own side by key ids, in the roster's order."""
-    names = Names(client, ctx.terminal.texts)
-    members = by_name(client.view.fold.party(client.view.letter)).values()
-    found = [names.place(client.view.letter, member) for member in members if member.kid in kids]
-    return ("、" if ctx.terminal.lang == "zh" else ", ").join(found) or "-"
-
-
-def draft_item(client: Client, waiting: drafts.Waiting) -> dict[str, Any]:
-    """A draft as one JSON object."""
-    members = client.view.fold.party(client.view.letter).members
-    said = waiting.said
-    return {
-        "draft": waiting.did,
-        "seat": waiting.author.seat,
-        "state": drafts.state(client, waiting),
-        "format": None if said is None else said.payload.fmt,
-        "level": None if said is None else said.payload.level,
-        "signed": [members[k].seat for k in waiting.signers if k in waiting.signatures and k in members],
-        "missing": [members[k].seat for k in waiting.missing if k in members],
-        "ended_by": waiting.ended_by or None,
-        "comments": waiting.comments,
-        "body": None if said is None else said.opened.body,
-    }
+    ctx.terminal.say(
+        "cli.drafted", did=waiting.did.hex()[:8], seats=Names(client, ctx.terminal.texts).signers(waiting.missing)
+    )
+    ctx.terminal.item(drafts.draft_item(client, waiting))

@@ -14,11 +14,11 @@ from pathlib import Path
 import click
 
 from channel.cli.desk import desk
-from channel.cli.entering import material_of
 from channel.cli.files import read_file
 from channel.cli.group import Context, channel
-from channel.cli.present import find
 from channel.cli.rendering import show_record
+from channel.client.present import find
+from channel.client.typed import material_of
 from keys.envelope import media_type, read_envelope
 from keys.errors import Unverified, WrongUse
 

@@ -12,14 +12,27 @@ from typing import Any
 from msgspec import UNSET
 
 from channel.client.view import View
-from channel.protocol.charter import Policy
+from channel.protocol.charter import ORDER, Policy
 from channel.protocol.formats import Book
 from channel.protocol.header import FormatCode, Header, Move, Payload
 from channel.protocol.message import Sealed, seal
+from channel.protocol.verdicts import MessageView
 from keys.documents import Member
-from keys.errors import Refused, Unverified
+from keys.errors import Refused, Unverified, WrongUse
 from keys.identity import PrivateKey
 from keys.shapes import ZERO, Language
+
+FACTS = ("category", "origin", "intent", "since", "control")
+CODED = ("category", "origin", "intent", "control")
+ELSEWHERE = {"F02": "readback", "F07": "reply", "F12": "raise", "F14": "correct"}
+"""Formats that commands of their own make; here their fields are listed."""
+LEVELS = {"F01": "routine", "F08": "routine"}
+"""Of messages that stand in no case and open none; of all others "attention", where none is named."""
+MAIN = {
+    "F01": "text", "F03": "line", "F04": "line", "F05": "outcome", "F06": "observed", "F07": "text",
+    "F08": "observables", "F09": "about", "F10": "text", "F11": "text", "F13": "entry",
+}  # fmt: skip
+"""The field that the words of the command fill."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +145,21 @@ def level_of(view: View, draft: Draft) -> Any:
     if draft.case is None:
         return draft.level
     return view.fold.case_level(draft.case) or "routine"
+
+
+def closing(view: View, fmt: str, case: MessageView | None) -> Move | None:
+    """F05 asks to close its case at the level that it has, over all that this desk has seen; None for any other format.
+
+    ``WrongUse`` CASE_NEEDED without an open case, ``Refused`` CLOSE_LEVEL where it has to be lowered first.
+    """
+    if fmt != "F05":
+        return None
+    level: Any = None if case is None else view.fold.case_level(case.ph)
+    if level is None:
+        raise WrongUse("CASE_NEEDED", fmt=fmt)
+    if ORDER.index(level) > ORDER.index("attention"):
+        raise Refused("CLOSE_LEVEL", level=level)
+    return Move(op="close", from_=level, at=view.fold.cut)
 
 
 def book_of(view: View, policy: Policy | None = None) -> Book:

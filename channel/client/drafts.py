@@ -311,3 +311,21 @@ def _key(client: Client, kid: bytes) -> PublicKey | None:
 
 def _ph(said: Proposal) -> bytes:
     return sha256(said.payload_bytes).digest()
+
+
+def draft_item(client: Client, waiting: Waiting) -> dict[str, Any]:
+    """A draft as one JSON object."""
+    members = client.view.fold.party(client.view.letter).members
+    said = waiting.said
+    return {
+        "draft": waiting.did,
+        "seat": waiting.author.seat,
+        "state": state(client, waiting),
+        "format": None if said is None else said.payload.fmt,
+        "level": None if said is None else said.payload.level,
+        "signed": [members[k].seat for k in waiting.signers if k in waiting.signatures and k in members],
+        "missing": [members[k].seat for k in waiting.missing if k in members],
+        "ended_by": waiting.ended_by or None,
+        "comments": waiting.comments,
+        "body": None if said is None else said.opened.body,
+    }

@@ -1,4 +1,4 @@
-"""The history of line tests, as pure functions of what the fold has judged (docs/protocol.md 5.1).
+"""The history of line tests, as pure functions of what the fold has judged (docs/protocol.md 5.1); bodies of human ones.
 
     for test in automatic(fold.display(), test_s, now): …      node.test and its two echoes
     for test in human(fold.messages()): …                      F01 by people, and what answered it
@@ -11,11 +11,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
+from channel.client import neutral
+from channel.client.client import Client
+from channel.client.present import find, payload_of
 from channel.protocol.header import Payload
 from channel.protocol.record import Echo, Test
 from channel.protocol.verdicts import MessageView, Verdict
+from keys.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +132,25 @@ def _refs(message: MessageView) -> tuple[bytes, ...]:
 
 def _ts(message: MessageView) -> int:
     return message.verdict.record.ts if message.verdict.record is not None else 0
+
+
+def new_test(client: Client, kind: str) -> dict[str, Any]:
+    """The body of a test by a person: a neutral text drawn at random, and what to answer."""
+    drawn = neutral.draw(client.random)
+    return {"test": kind, "text_en": drawn.text_en, "text_zh": drawn.text_zh, "answer": drawn.answer}
+
+
+def asked_test(client: Client, ref: str) -> MessageView:
+    """The other side's test that a REF names, or ``Refused`` NO_TEST; ``last`` is the newest of that side's tests."""
+    theirs = [m for m in client.messages() if payload_of(m).fmt == "F01" and m.verdict.letter == client.view.peer]
+    message = theirs[-1] if ref == "last" and theirs else find(client, ref)
+    if payload_of(message).fmt != "F01" or message.verdict.letter == client.view.letter:
+        raise Refused("NO_TEST", number=message.verdict.number)
+    return message
+
+
+def answer_body(client: Client, asked: MessageView, text: str) -> dict[str, Any]:
+    """The answer in the language it is written in, beside the kind of the test and what it expects."""
+    body = client.open(asked).body
+    own = "text_zh" if any("\u4e00" <= char <= "\u9fff" for char in text) else "text_en"
+    return {name: body[name] for name in ("test", "answer") if name in body} | {own: text}

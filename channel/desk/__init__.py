@@ -1,1 +1,1 @@
-"""The desk as a page: served on loopback by the expert's own process, which holds the keys."""
+"""A person's desk: what it says and does at a post, and its page, served on loopback by the process that holds the keys."""

@@ -26,13 +26,13 @@ from rich.table import Table
 
 from channel.cli.demo import at_desk
 from channel.cli.desk import unlock
-from channel.cli.present import header_view
 from channel.cli.sending import cosigners, readers
 from channel.cli.trial import free_port
 from channel.client import drafts
 from channel.client.client import Client
 from channel.client.composing import Draft
 from channel.client.home import DeskHome
+from channel.client.present import header_view
 from channel.i18n import Texts
 from channel.node.app import serving
 from channel.protocol import append

@@ -11,10 +11,11 @@ from hashlib import sha256
 import pytest
 from msgspec.structs import replace
 
-from channel.cli.desk import node_url, unlock
+from channel.cli.desk import unlock
 from channel.client import drafts
 from channel.client.client import Client
 from channel.client.home import DeskHome
+from channel.client.unlocking import node_url
 from channel.clock import SystemClock
 from channel.protocol.record import read_record
 from keys.documents import Member, Named, Revoke, Roster

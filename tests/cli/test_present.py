@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from channel.cli.present import Names, find, named, speaker
+from channel.client.present import Names, find, named, speaker
 from channel.i18n import Texts
 from channel.protocol.verdicts import Signer
 from keys.codec import pack

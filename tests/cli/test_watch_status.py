@@ -6,10 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from channel.cli.group import Context
-from channel.cli.watch_plan import HOUR, ended, next_one, on_now
-from channel.cli.watch_status import Shown, length
 from channel.client import watch
+from channel.desk.plan import HOUR, ended, next_one, on_now
+from channel.desk.watch_words import Shown, length
 from channel.i18n import Texts
 from channel.node.duty_config import Shift, WatchConfig
 from channel.protocol.awaiting import Awaiting
@@ -43,7 +42,7 @@ class Desk:
 
     def shown(self, lang="en", plan=None, procedures=None):
         self.take()
-        return Shown(Context({"lang": lang}), self.client(), plan or WatchConfig(), procedures or {})
+        return Shown(self.client(), Texts(lang), plan or WatchConfig(), procedures or {})
 
     def steps_until(self, at):
         """Write every step that is due, as the node of party a would."""

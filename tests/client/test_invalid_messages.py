@@ -19,8 +19,8 @@ from click.testing import CliRunner
 from msgspec import UNSET
 
 from channel.cli.main import channel
-from channel.cli.present import as_item, header_view, payload_of
 from channel.client.client import Ill
+from channel.client.present import as_item, header_view, payload_of
 from channel.i18n import Texts, problem_texts
 from channel.protocol.header import Header, Move
 from channel.protocol.message import seal

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 
-from channel.cli.sending import need
+from channel.client.present import need
 from channel.formats import format_book
 from channel.i18n import Texts
 from channel.protocol.charter import ORDER

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from channel.cli.group import Context
 from channel.client import watch
 from channel.client.client import Client
 from channel.client.procedures import Procedures, read_procedures
@@ -18,9 +17,9 @@ def procedure_lines(procedures: Procedures, level: str, texts: Texts) -> list[st
     return [texts.say("watch.procedure", level=texts.level(level)), *(f"  {line}" for line in said)]
 
 
-def beside(ctx: Context, client: Client) -> dict[bytes, list[str]]:
+def beside(client: Client, texts: Texts) -> dict[bytes, list[str]]:
     """Those lines by the payload hash of every message that waits for this side at such a level."""
     procedures = read_procedures(client.home.path)
     waiting = watch.owed(client) if procedures else []
-    found = {each.message.ph: procedure_lines(procedures, each.level, ctx.terminal.texts) for each in waiting}
+    found = {each.message.ph: procedure_lines(procedures, each.level, texts) for each in waiting}
     return {ph: lines for ph, lines in found.items() if lines}

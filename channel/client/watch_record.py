@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from channel.cli.present import Names
 from channel.client.client import Client
+from channel.client.present import Names
 from channel.i18n import Texts
 from channel.protocol.people import Watch
 from channel.protocol.verdicts import Verdict

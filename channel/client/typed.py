@@ -1,12 +1,19 @@
-"""Times and lengths of time as people write them in options: ``30s``, ``5m``, ``now``, ``2026-11-24 08:30``. All UTC."""
+"""What people type, read narrowly: times, lengths of time, words that can be seen, and a file's size and hash.
+
+Times as people write them: ``30s``, ``5m``, ``now``, ``2026-11-24 08:30``. All UTC.
+"""
 
 from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from unicodedata import category
 
 from keys.errors import WrongUse
-from keys.plain import LAST_TIME
+from keys.plain import LAST_TIME, has_control
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
@@ -45,3 +52,25 @@ def moment(text: str, now: int) -> int:
     if not 0 < found < LAST_TIME:
         raise WrongUse("MOMENT", text=text)
     return found
+
+
+def sayable(text: str) -> str:
+    """The text, if it can be seen; ``WrongUse`` CONTROL_CHARACTERS for what only a terminal reads, NOTHING_TO_SEE."""
+    if has_control(text):
+        raise WrongUse("CONTROL_CHARACTERS")
+    if text and not any(category(c)[0] not in "CZ" for c in text):  # spaces, and characters of no width
+        raise WrongUse("NOTHING_TO_SEE")
+    return text
+
+
+def material_of(path: Path) -> dict[str, Any]:
+    """Name, size in bytes and SHA-256 of a file, read in pieces. ``WrongUse`` NO_FILE."""
+    digest, size = sha256(), 0
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+                size += len(piece)
+    except OSError as e:
+        raise WrongUse("NO_FILE", path=path, why=e.strerror or "?") from e
+    return {"name": path.name, "size": size, "sha256": digest.digest()}

@@ -9,15 +9,14 @@ from typing import Any
 
 from msgspec import UNSET
 
-from channel.cli import watch_plan
-from channel.cli.group import Context
-from channel.cli.own_procedures import procedure_lines
-from channel.cli.present import Names
 from channel.client import watch
 from channel.client.client import Client
+from channel.client.present import Names
 from channel.client.procedures import Procedures
 from channel.client.view import LETTERS
 from channel.client.watch import Open, Post, Receipt
+from channel.desk.own_procedures import procedure_lines
+from channel.desk.plan import ended, next_one, on_now
 from channel.i18n import LANGUAGES, Texts
 from channel.node.duty_config import WatchConfig
 from channel.protocol.charter import Contact
@@ -30,9 +29,9 @@ UNANSWERED, FALL_BACK = 3, 4
 class Shown:
     """Lines of one desk, in one language, as of one moment."""
 
-    def __init__(self, ctx: Context, client: Client, plan: WatchConfig, procedures: Procedures) -> None:
-        self._client, self._texts, self._say = client, ctx.terminal.texts, ctx.terminal.texts.say
-        self._names = Names(client, ctx.terminal.texts)
+    def __init__(self, client: Client, texts: Texts, plan: WatchConfig, procedures: Procedures) -> None:
+        self._client, self._texts, self._say = client, texts, texts.say
+        self._names = Names(client, texts)
         self._plan, self._procedures = plan, procedures
         self._now = client.clock.now()
         self.posts = watch.posts(client, plan.seats)
@@ -63,10 +62,10 @@ class Shown:
         if post.letter != self._client.view.letter:
             return []  # a plan is each side's own
         lines, plan, now = [], self._plan, self._now
-        current, coming = watch_plan.on_now(plan, post.seat, now), watch_plan.next_one(plan, post.seat, now)
+        current, coming = on_now(plan, post.seat, now), next_one(plan, post.seat, now)
         person = None if post.holder is None else post.holder.person
         if person is not None and (current is None or current.person != person):
-            over = watch_plan.ended(plan, post.seat, person, now)
+            over = ended(plan, post.seat, person, now)
             if over is not None:
                 lines.append(self._say("watch.shift_over", who=self.person(person), time=utc(over.end)))
         if current is not None and current.person != person:
@@ -153,7 +152,7 @@ class Shown:
                 "person": None if p.holder is None else p.holder.person, "since": p.since,
                 "record": None if p.index is None else f"{code[p.letter]}:{p.index}",
                 "act": p.act or None, "act_at": p.act_at,
-                "next": self._turn(p, watch_plan.next_one), "planned": self._turn(p, watch_plan.on_now),
+                "next": self._turn(p, next_one), "planned": self._turn(p, on_now),
             }
             for p in self.posts
         ]  # fmt: skip

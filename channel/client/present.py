@@ -5,7 +5,7 @@ Names come from the rosters in force now; whoever left them keeps the id that st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +16,7 @@ from channel.client.client import Client, Ill
 from channel.client.drafts import Waiting
 from channel.client.seats import by_name
 from channel.i18n import LANGUAGES, Texts
+from channel.protocol.charter import ORDER
 from channel.protocol.formats import Book, HeaderView
 from channel.protocol.header import Payload
 from channel.protocol.people import Ack, Confirm, Watch
@@ -29,7 +30,7 @@ SHORT_ID = 4  # characters of a payload hash that a person has to give at least
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What persons, seats, keys and messages are called in the terminal's language."""
+    """What persons, seats, keys and messages are called in the reader's language."""
 
     client: Client
     texts: Texts
@@ -55,6 +56,12 @@ class Names:
     def speaker(self, letter: str, signer: Signer) -> str:
         """Person, seat and standing of whoever signed."""
         return speaker(self.texts, signer, self.person(letter, signer.person), self.seat(letter, signer.seat))
+
+    def signers(self, kids: Collection[bytes]) -> str:
+        """Seats of the own side by key ids, in the roster's order."""
+        letter = self.client.view.letter
+        found = [self.place(letter, member) for member in by_name(self._party(letter)).values() if member.kid in kids]
+        return ("、" if self.texts.lang == "zh" else ", ").join(found) or "-"
 
     def keys(self) -> dict[bytes, str]:
         """Every current key id, of signing and of sealing, to its seat; parties and seats in the rosters' order."""
@@ -320,6 +327,14 @@ def find(client: Client, ref: str) -> MessageView:
     return chosen[0]
 
 
+def find_case(client: Client, ref: str) -> MessageView:
+    """The opening message of the case that a REF stands in; ``WrongUse`` NO_CASE."""
+    message = find(client, ref)
+    if message.case is None:
+        raise WrongUse("NO_CASE", ref=ref)
+    return client.find(message.case)
+
+
 def _after(receipt: int | None, at: int | None) -> int | None:
     return None if receipt is None or at is None else (at - receipt) // 1000
 
@@ -331,6 +346,29 @@ def _listed(value: Any) -> tuple[bytes, ...]:
 def why_invalid(texts: Texts, word: str) -> str:
     """Why a field of a body does not fit, in words."""
     return texts.say(f"why.{word}") if f"why.{word}" in texts else word
+
+
+def need(texts: Texts, slots: tuple[tuple[str, ...], ...]) -> str:
+    """Who has to sign, in words: one role or several to choose from, for each signature."""
+    say, zh = texts.say, texts.lang == "zh"
+
+    def one(slot: tuple[str, ...]) -> str:
+        roles = [role.partition("@") for role in slot]
+        words = [say(f"code.role.{role}") + (f" ({seat})" if seat else "") for role, _, seat in roles]
+        return (" 或 " if zh else " or ").join(words)
+
+    return " + ".join(f"({one(slot)})" if len(slot) > 1 else one(slot) for slot in slots)
+
+
+def worded(problem: Refused, texts: Texts) -> Refused:
+    """The same problem in words: the signatures that are needed, a level as it is always shown."""
+    values: Mapping[str, Any] = problem.values
+    if problem.code == "SIGNERS_NEEDED":
+        return Refused(problem.code, need=need(texts, values["need"]))
+    if problem.code in ("LEVEL_NOW", "CLOSE_LEVEL"):
+        level = str(values["level"])
+        return Refused(problem.code, level=texts.level(level) if level in ORDER else texts.say("case.closed"))
+    return problem
 
 
 def _said(value: Any) -> str | None:
