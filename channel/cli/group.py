@@ -60,6 +60,13 @@ class Context:
         return self.given.get("seat")
 
     @property
+    def screen(self) -> bool:
+        """Whether this person has a screen that a browser could open on."""
+        return sys.platform in ("darwin", "win32") or bool(
+            os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        )
+
+    @property
     def passphrase_file(self) -> Path | None:
         """The file that holds the passphrase, if one was named."""
         return self.given.get("passphrase_file")

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from importlib import import_module
+from importlib.resources import as_file, files
 
 from aiohttp import web
 
@@ -30,7 +30,7 @@ PAGES = (
 """Modules of ``channel.desk.pages``, each with ``routes()``."""
 OUTSIDE = frozenset({"DESK_LINK", "DESK_HOST", "DESK_ORIGIN"})
 MAX_FORM = 4 * 1024 * 1024
-LOCKED_TOO = frozenset({"lock", "static", "events", "enter", "language", "autosave"})
+LOCKED_TOO = frozenset({"lock", "unlock", "static", "events", "enter", "language", "autosave"})
 """Routes that a locked desk answers."""
 
 

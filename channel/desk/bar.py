@@ -49,8 +49,12 @@ class Bar:
     @property
     def name(self) -> str:
         """The channel's title."""
+        return self.title(self._lang)
+
+    def title(self, lang: str) -> str:
+        """The channel's title in a language."""
         title = self._view.charter.title
-        return title.zh if self._lang == "zh" else title.en
+        return title.zh if lang == "zh" else title.en
 
     @cached_property
     def rings(self) -> list[Ring]:

@@ -43,9 +43,13 @@ class Entry:
 
     def __init__(self, host: str, cookie: str, clock: Clock, random: Callable[[int], bytes]) -> None:
         self.host, self.cookie, self._clock, self._random = host, cookie, clock, random
-        self.origin = f"http://{host}"
         self._links: dict[str, float] = {}
         self._sessions: set[str] = set()
+
+    @property
+    def origin(self) -> str:
+        """As a browser writes it."""
+        return f"http://{self.host}"
 
     def link(self) -> str:
         """A fresh one-time link."""

@@ -94,6 +94,7 @@ class OpenDesk:
             try:
                 await self._sit(keys)
                 await self.client.sync()
+                await self._ask_line()
                 self.fault = None
             except Unavailable as e:
                 self.fault = e

@@ -10,8 +10,9 @@ with what an eye does not see made visible. Each piece of text carries its langu
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 from aiohttp import web
@@ -26,14 +27,11 @@ from channel.protocol.charter import ORDER
 from keys.errors import Problem
 from keys.plain import plain, utc
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 DESK = web.AppKey("desk", OpenDesk)
 ENTRY = web.AppKey("entry", Entry)
 LANG = web.RequestKey("lang", str)
 TAGS = {"en": "en", "zh": "zh-Hans"}
-SHAPES = dict(zip(ORDER, "○◇△▲■★", strict=True))
+SHAPES: Mapping[str, str] = dict(zip(ORDER, "○◇△▲■★", strict=True))
 HAN = re.compile("[\u3400-\u9fff]")
 MODES = {1: "actual", 2: "exercise"}
 
@@ -72,9 +70,13 @@ def foreign(text: str, lang: str | None = None) -> Markup:
     return Markup(f'<bdi lang="{tag(lang or language_of(text))}">{marked}</bdi>')  # noqa: S704  escaped above
 
 
-def both(id_: str, /, **values: object) -> Markup:
-    """A text in both languages side by side, Chinese first: banners."""
-    parts = (f'<span lang="{tag(lang)}">{escape(texts(lang).say(id_, **values))}</span>' for lang in LANGUAGES[::-1])
+def both(id_: str, /, **values: Any) -> Markup:
+    """A text in both languages side by side, Chinese first: banners. A value may be a function of the language."""
+    said = (
+        (lang, texts(lang).say(id_, **{k: v(lang) if callable(v) else v for k, v in values.items()}))
+        for lang in LANGUAGES[::-1]
+    )
+    parts = (f'<span lang="{tag(lang)}">{escape(text)}</span>' for lang, text in said)
     return Markup(" ".join(parts))  # noqa: S704  escaped above
 
 
@@ -87,7 +89,7 @@ def level(lang: str, code: str, *, small: bool = False) -> Markup:
     return Markup(f'<span class="level level-{code}">{shape} {word}{"" if small else " " + told}</span>')  # noqa: S704
 
 
-def when(lang: str, ms: int | None, zones: tuple[str, ...] = ()) -> Markup:
+def when(ms: int | None, zones: tuple[str, ...] = ()) -> Markup:
     """A time: ISO date and UTC, with the local times of both sides beside it where their zones are known."""
     if ms is None:
         return Markup("–")
@@ -107,12 +109,12 @@ def countdown(lang: str, now: int, due: int | None, since: int | None = None) ->
     bar = f'<progress max="100" value="{int(part * 100)}" aria-hidden="true"></progress>'
     return Markup(  # noqa: S704  numbers, and a text escaped above
         f'<span class="countdown" role="timer" aria-live="off" data-due="{due}" data-since="{begun}" '
-        f'data-state="{state}">{bar} <b>{said}</b> {when(lang, due)}</span>'
+        f'data-state="{state}">{bar} <b>{said}</b> {when(due)}</span>'
     )
 
 
 def left(lang: str, ms: int) -> str:
-    """"12:05 left", "over by 1:10:00" as a clock shows it."""
+    """How long is left, or past, as a clock shows it: 0:12:05."""
     seconds = abs(ms) // 1000
     clock = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
     return texts(lang).say("desk.frame.left" if ms > 0 else "desk.frame.over", clock=clock)
@@ -125,8 +127,10 @@ def both_languages(problem: Problem) -> list[tuple[str, tuple[str, str]]]:
 
 def outside(problem: Problem) -> web.Response:
     """The answer to somebody who has not come by the link: nothing of the desk is shown."""
-    text = _environment().get_template("outside.html").render(
-        problem=problem, both=both, both_languages=both_languages, texts=texts("en")
+    text = (
+        _environment()
+        .get_template("outside.html")
+        .render(problem=problem, both=both, both_languages=both_languages, texts=texts("en"))
     )
     response = web.Response(text=text, status=403, content_type="text/html", charset="utf-8")
     headed(response)
@@ -153,7 +157,7 @@ def page(request: web.Request, template: str, *, title: str, status: int = 200, 
         "tag": tag,
         "foreign": foreign,
         "level": partial(level, lang),
-        "when": partial(when, lang, zones=zones_of(desk)),
+        "when": partial(when, zones=zones_of(desk)),
         "countdown": partial(countdown, lang, now),
         "left": partial(left, lang),
         "flash": desk.take_flash(),

@@ -1,0 +1,1 @@
+"""The pages, one module each: ``routes()`` says which address leads to which function."""

@@ -1,0 +1,73 @@
+"""The locked desk: who may unlock it, and what rings meanwhile, by number, level and time alone. Language for everybody."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from channel.client import unlocking
+from channel.desk.posting import read_post
+from channel.desk.showing import DESK, LANG, go, page
+from channel.i18n import LANGUAGES
+from keys.errors import Problem, WrongUse
+from keys.keyring import Passphrase
+
+
+def routes() -> list[web.RouteDef]:
+    """The addresses of this module."""
+    return [
+        web.get("/lock", show, name="lock"),
+        web.post("/lock", lock),
+        web.post("/unlock", unlock, name="unlock"),
+        web.post("/language", language, name="language"),
+    ]
+
+
+async def show(request: web.Request, problem: Problem | None = None) -> web.Response:
+    """The page of a locked desk. Whoever is let in goes on to ``next``."""
+    desk = request.app[DESK]
+    return page(
+        request,
+        "lock.html",
+        title="desk.lock.title",
+        status=200 if problem is None else 403,
+        seats=desk.home.seats(),
+        kept=unlocking.kept_passphrase(desk.home) is not None,
+        next=_inside(request.query.get("next", "/")),
+        problem=problem,
+    )
+
+
+async def lock(request: web.Request) -> web.Response:
+    """Lock now."""
+    await read_post(request)
+    request.app[DESK].lock()
+    return go("/lock")
+
+
+async def unlock(request: web.Request) -> web.Response:
+    """Let a person in, with their passphrase; a trial home keeps one beside its keys."""
+    form = await read_post(request)
+    desk = request.app[DESK]
+    kept = unlocking.kept_passphrase(desk.home)
+    typed = form.text("passphrase")
+    try:
+        if not typed and kept is None:
+            raise WrongUse("NO_PASSPHRASE", seat=form.text("seat"))
+        await desk.unlock(form.text("seat"), Passphrase(typed) if typed or kept is None else kept)
+    except Problem as e:
+        return await show(request, e)
+    return go(_inside(form.text("next")))
+
+
+async def language(request: web.Request) -> web.Response:
+    """The language of the page, kept in the home."""
+    form = await read_post(request)
+    if form.text("lang") in LANGUAGES:
+        request.app[DESK].home.set("lang", form.text("lang"))
+        request[LANG] = form.text("lang")
+    return go(_inside(form.text("back")))
+
+
+def _inside(path: str) -> str:
+    """An address of this page, and of nothing else."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() else "/"
