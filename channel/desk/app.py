@@ -86,6 +86,8 @@ async def _guarded(request: web.Request, handler: Answer) -> web.StreamResponse:
         if desk.locked and name not in LOCKED_TOO:
             return _to_lock(request)
         response = await handler(request)
+        if request.method == "POST":
+            desk.tell()
     except Problem as e:
         return problem_page(request, e)
     except web.HTTPException as e:

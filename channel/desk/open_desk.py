@@ -119,8 +119,10 @@ class OpenDesk:
             raise self.alarm
         async with self._busy:
             _ = self.client.keys
+            before = self.client.view.sizes()
             yield self.client
-        self.tell()
+        if self.client.view.sizes() != before:  # looking at a page changes nothing: it must not ask for another look
+            self.tell()
 
     @asynccontextmanager
     async def as_second(self, seat: str, passphrase: Passphrase) -> AsyncIterator[Client]:
