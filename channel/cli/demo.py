@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from hashlib import sha256
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import click
 
+from channel.cli.demo_desks import send_waiting, show_desks
 from channel.cli.desk import unlock
 from channel.cli.group import Context, channel
 from channel.cli.homes import Side, make_homes
@@ -27,10 +27,8 @@ from channel.cli.processes import Nodes
 from channel.cli.terminal import Terminal
 from channel.cli.trial import free_ports
 from channel.client.client import Client
-from channel.client.composing import Draft
 from channel.client.export import export
 from channel.client.home import DeskHome
-from channel.client.present import Names, author
 from channel.client.unlocking import node_url
 from channel.client.wire import Wire
 from channel.clock import Clock, SystemClock
@@ -50,7 +48,7 @@ def demo(ctx: Context, script: bool, folder: Path | None) -> None:  # noqa: FBT0
     """Show the whole channel on this machine / 在本机演示整个渠道."""
     place = folder or Path(tempfile.mkdtemp(prefix="channel-demo-"))
     try:
-        asyncio.run(_demo(ctx.terminal, place, script=script))
+        asyncio.run(_demo(ctx.terminal, place, script=script, browser=ctx.screen))
     except (KeyboardInterrupt, asyncio.CancelledError):
         pass
     finally:
@@ -58,7 +56,7 @@ def demo(ctx: Context, script: bool, folder: Path | None) -> None:  # noqa: FBT0
             ctx.terminal.say("demo.data", folder=place)
 
 
-async def _demo(terminal: Terminal, place: Path, *, script: bool) -> None:
+async def _demo(terminal: Terminal, place: Path, *, script: bool, browser: bool) -> None:
     whole = asyncio.current_task()
     for ending in (signal.SIGHUP, signal.SIGTERM):  # a terminal that is closed, a machine that stops: as Ctrl-C
         asyncio.get_running_loop().add_signal_handler(ending, whole.cancel if whole else sys.exit)
@@ -68,14 +66,16 @@ async def _demo(terminal: Terminal, place: Path, *, script: bool) -> None:
         _, actual = make_homes(place / "actual", 1, now, os.urandom, free_ports())
         nodes = await stack.enter_async_context(Nodes())
         await nodes.start([side.node for side in (*sides, *actual)])
-        cn, us = [await stack.enter_async_context(at_desk(side)) for side in sides]
-        _show_words(terminal, us, cn)
-        incident = Incident(terminal, with_seats(us, "en"), with_seats(cn, "zh"))
-        case = await incident.play()
-        await _changed_byte(terminal, us, place)
-        await _crossing(terminal, us, case, actual[1])
+        async with at_desk(sides[0]) as cn, at_desk(sides[1]) as us:
+            _show_words(terminal, us, cn)
+            incident = Incident(terminal, with_seats(us, "en"), with_seats(cn, "zh"))
+            case = await incident.play()
+            await _changed_byte(terminal, us, place)
+            await _crossing(terminal, us, case, actual[1])
+            if not script:
+                await send_waiting(cn)
         if not script:
-            await _type_lines(terminal, us, cn)
+            await show_desks(terminal, {side.code: side for side in sides}, browser=browser)
 
 
 @asynccontextmanager
@@ -124,25 +124,6 @@ def with_seats(client: Client, lang: str) -> Desk:
     return Desk(client, {seat: unlock(client.home, seat, None) for seat in client.home.seats()}, lang)
 
 
-async def _seen(client: Client, ph: bytes) -> None:
-    async def there() -> bool:
-        await client.sync()
-        return client.view.fold.find(ph) is not None
-
-    await _until(client.clock, there)
-
-
-def _row(terminal: Terminal, client: Client, message: MessageView, state: str) -> None:
-    terminal.row(client.home.config.party, f"{message.verdict.number} {terminal.texts.say(f'state.{state}')}")
-
-
-def _said(terminal: Terminal, client: Client, message: MessageView) -> str:
-    """Number, who speaks and for whom, and the line."""
-    who = Names(client, terminal.texts).speaker(message.verdict.letter, author(message))
-    colon = "：" if terminal.lang == "zh" else ": "
-    return f"{message.verdict.number} {who}{colon}{client.open(message).body['line']}"
-
-
 async def _changed_byte(terminal: Terminal, us: Client, place: Path) -> None:
     """An archive verifies; with one byte changed it does not, and the place is named."""
     data = await export(us)
@@ -172,43 +153,3 @@ async def _crossing(terminal: Terminal, us: Client, case: MessageView, actual: S
             terminal.say("demo.refused", code=e.code, why=terminal.texts.problem(e)[0])
             return
     raise Problem("INTERNAL")
-
-
-async def _type_lines(terminal: Terminal, us: Client, cn: Client) -> None:
-    """Lines typed at US are seen at CN until the input ends: the first opens a case, the others continue it."""
-    await us.switch(unlock(us.home, "expert-1", None))
-    terminal.say("demo.type")
-    case: MessageView | None = None
-    async for line in _typed():
-        if not line.strip():
-            continue
-        try:
-            sent = await us.send(_typed_draft(us, line.strip(), case))
-            case = case or sent
-            _row(terminal, us, await us.wait(sent.ph, "delivered", WAIT), "delivered")
-            await _seen(cn, sent.ph)
-            terminal.row("CN", _said(terminal, cn, cn.find(sent.ph)))
-        except Problem as e:
-            terminal.problem(e)
-
-
-def _typed_draft(us: Client, line: str, case: MessageView | None) -> Draft:
-    if case is not None:
-        return Draft(fmt="F04", body={"line": line}, lang="en", case=case.ph, refs=(case.ph,))
-    body = {"category": "UNX", "origin": "UNK", "intent": ["UNK"], "since": us.clock.now(), "control": "K9"}
-    return Draft(fmt="F03", body={**body, "line": line}, lang="en")
-
-
-async def _typed() -> AsyncIterator[str]:
-    """Lines of standard input. Read by a thread that nobody waits for, so that Ctrl-C ends the demo at once."""
-    loop, lines = asyncio.get_running_loop(), asyncio.Queue[str]()
-
-    def read() -> None:
-        with suppress(OSError):  # the terminal is gone: a line that broke ends the demo as an end of input does
-            for line in iter(sys.stdin.readline, ""):
-                loop.call_soon_threadsafe(lines.put_nowait, line)
-        loop.call_soon_threadsafe(lines.put_nowait, "")
-
-    threading.Thread(target=read, daemon=True).start()
-    while line := await lines.get():
-        yield line
