@@ -28,7 +28,7 @@ from keys.errors import Problem, WrongUse
 
 WAIT = 30.0
 LANGUAGES = {"US": "en", "CN": "zh"}
-WAITING = "我方在管辖的网络内观察到一批来源尚未确定的自动化登录尝试，已在核实。请告知贵方是否掌握有关情况。"  # a first line of a case
+WAITING = "今日上午起，登录服务出现一批来源未明的自动尝试，正在核实。贵方若有相关信息，请告知。"
 
 
 async def send_waiting(cn: Client) -> MessageView:
