@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from channel.client.client import Client
-from channel.client.present import Names
 from channel.i18n import Texts
 from channel.protocol.record import Alarm, Echo, Step, Test
 from channel.protocol.verdicts import Verdict
@@ -17,7 +16,8 @@ def detail(client: Client, verdict: Verdict, texts: Texts) -> str:
             said = texts.say(f"alarm.{code}") if f"alarm.{code}" in texts else code
             return texts.say("alarm.counted", said=said, count=count)
         case Step(of=of, receipt=receipt, step=step, reason=reason):
-            number = Names(client, texts).messages().get(of, short(of))
+            message = client.view.fold.find(of)
+            number = short(of) if message is None else message.verdict.number
             return texts.say(
                 "step.line", number=number, step=step, receipt=texts.say(f"step.{receipt}"),
                 what=texts.say(f"step.act_{step}"), reason=texts.say(f"reason.{reason}"),

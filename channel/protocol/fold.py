@@ -294,6 +294,10 @@ class Fold:
         """All judged records in display order: topological, ties by (ts, letter)."""
         return [as_verdict(self._tables, e) for e in self._ordered()]
 
+    def ordered(self) -> list[Entry]:
+        """The same records as ``display``, as they were judged: whoever shows some asks for their verdicts. Read only."""
+        return self._ordered()
+
     def _ordered(self) -> list[Entry]:
         if self._order is None:
             self._order = display_order(self._entries)

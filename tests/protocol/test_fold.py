@@ -581,6 +581,7 @@ def test_display_puts_first_what_was_seen_then_time_then_letter(world: World) ->
     assert order[:8] == [("a", i) for i in range(4)] + [("b", i) for i in range(4)]
     assert order[8:] == [("b", first.index), ("a", answer.index), ("b", first.index + 1)]
     assert [m.ph for m in world.fold().messages()] == [first.ph, answer.ph]
+    assert [("ab"[e.p], e.i) for e in world.fold().ordered()] == order
 
 
 def test_flags_of_time_are_shown_and_change_nothing(world: World) -> None:
