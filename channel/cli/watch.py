@@ -21,14 +21,15 @@ from channel.client.procedures import read_procedures
 from channel.client.typed import sayable
 from channel.desk.own_procedures import procedure_lines
 from channel.desk.plan import read_plan
-from channel.desk.posts import RELIEVERS, AtPost, Person, Signing
+from channel.desk.posts import RELIEVERS, AtPost, Signing
 from channel.desk.watch_words import Shown
 from channel.protocol.charter import ORDER
-from keys.errors import Refused, WrongUse
-from keys.plain import utc
+from keys.errors import WrongUse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from channel.client.client import SeatKeys
 
 _yes = click.option("--yes", is_flag=True, help="The list was read; sign without being asked / 已核阅清单，不再询问")
 _second = click.option("--second-passphrase-file", "second", type=click.Path(path_type=Path),
@@ -88,12 +89,8 @@ def take(ctx: Context, /, with_: str | None, second: Path | None, **options: Any
 
 async def _take(ctx: Context, with_: str | None, second: Path | None, *, yes: bool) -> None:
     async with _at_post(ctx, "duty") as at:
-        post = at.post()
-        if post.holder is not None and post.holder.person == at.own.person:
-            raise Refused("WATCH_OWN", seat=post.seat, time=utc(post.since or 0))
-        if post.holder is not None and with_ is None:
-            raise Refused("POST_HELD", seat=post.seat, who=at.shown.who(post), time=utc(post.since or 0))
-        other = None if with_ is None else _second_person(ctx, at, with_, second, RELIEVERS)
+        post = at.free_post(relieved=with_ is not None)
+        other = None if with_ is None else at.second(_keys(ctx, at, with_, second), RELIEVERS)
         await _sign(ctx, at, Signing("take", post, on=at.person(), off=other), yes=yes)
 
 
@@ -117,19 +114,13 @@ def handover(ctx: Context, /, **options: Any) -> None:
 async def _handover(ctx: Context, options: dict[str, Any]) -> None:
     async with _at_post(ctx, "duty") as at:
         post, note = at.held_post(), sayable(options["text"])
-        incoming = _second_person(ctx, at, options["to"], options["second"], ())
-        if incoming.member.seat != post.seat:
-            raise Refused("WATCH_SEAT", name=options["to"], seat=post.seat)
-        unread = at.unread()
+        incoming = at.incoming(_keys(ctx, at, options["to"], options["second"]))
         if options["override"] is None:
             at.check_read()
             await _sign(ctx, at, Signing("handover", post, incoming, at.person(), note), yes=options["yes"])
             return
-        if not unread:
-            raise Refused("OVERRIDE_IDLE")
-        official = _second_person(ctx, at, options["override"], options["third"], ("official",))
-        if official.member.person == incoming.member.person:
-            raise Refused("WATCH_SAME", name=options["override"])
+        unread = at.passed_over()
+        official = at.overriding(_keys(ctx, at, options["override"], options["third"]), incoming)
         await _sign(ctx, at, Signing("take", post, incoming, official, note, unread), yes=options["yes"])
 
 
@@ -152,10 +143,10 @@ async def _leave(ctx: Context, text: str, *, yes: bool) -> None:
 # --- one person at one desk -------------------------------------------------------------------------------------------
 
 
-def _second_person(ctx: Context, at: AtPost, name: str, passphrase_file: Path | None, roles: tuple[str, ...]) -> Person:
-    """Another person of this home, whose passphrase lies in a file or is typed."""
+def _keys(ctx: Context, at: AtPost, name: str, passphrase_file: Path | None) -> SeatKeys:
+    """Another person's keys out of this home; the passphrase lies in a file or is typed."""
     prompt = ctx.terminal.texts.say("cli.passphrase", seat=name)
-    return at.second(unlock(at.home, name, passphrase_file or ctx.passphrase_file, prompt), roles)
+    return unlock(at.home, name, passphrase_file or ctx.passphrase_file, prompt)
 
 
 async def _sign(ctx: Context, at: AtPost, signing: Signing, *, yes: bool) -> None:

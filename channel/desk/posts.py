@@ -23,6 +23,7 @@ from channel.protocol.people import Watch
 from keys.documents import Member
 from keys.envelope import sign
 from keys.errors import Refused
+from keys.plain import utc
 
 RELIEVERS = ("official", "operator")
 """Roles of the second person where a post is taken without its holder (docs/protocol.md 11.5)."""
@@ -104,6 +105,36 @@ class AtPost:
             raise Refused("NOT_HOLDER", seat=post.seat, who=self.shown.who(post))
         return post
 
+    def free_post(self, *, relieved: bool) -> Post:
+        """The post that this person may take; ``relieved``: with a second person. ``Refused`` WATCH_OWN, POST_HELD."""
+        post = self.post()
+        if post.holder is not None and post.holder.person == self.own.person:
+            raise Refused("WATCH_OWN", seat=post.seat, time=utc(post.since or 0))
+        if post.holder is not None and not relieved:
+            raise Refused("POST_HELD", seat=post.seat, who=self.shown.who(post), time=utc(post.since or 0))
+        return post
+
+    def incoming(self, keys: SeatKeys) -> Person:
+        """The officer of the own seat who takes the post over; ``Refused`` WATCH_SAME, WATCH_SEAT for any other."""
+        person, seat = self.second(keys, ()), self.own.seat
+        if person.member.seat != seat:
+            raise Refused("WATCH_SEAT", name=keys.seat, seat=seat)
+        return person
+
+    def passed_over(self) -> tuple[str, ...]:
+        """What an override passes over; ``Refused`` OVERRIDE_IDLE where there is nothing of the kind."""
+        unread = self.unread()
+        if not unread:
+            raise Refused("OVERRIDE_IDLE")
+        return unread
+
+    def overriding(self, keys: SeatKeys, incoming: Person) -> Person:
+        """The official who signs in place of the outgoing officer; ``Refused`` WATCH_SAME, WATCH_ROLE."""
+        official = self.second(keys, ("official",))
+        if official.member.person == incoming.member.person:
+            raise Refused("WATCH_SAME", name=keys.seat)
+        return official
+
     def second(self, keys: SeatKeys, roles: Collection[str]) -> Person:
         """Another person of this home; ``Refused`` WATCH_SAME, WATCH_ROLE where it is the same one, or no such role."""
         member = self._member(keys)
@@ -138,7 +169,7 @@ class AtPost:
         signers = [person.keys.sign for person in (signing.on, signing.off) if person is not None]
         envelope = sign("watch", document, signers)
         await client.submit("watch", envelope, (), ())
-        index = next(v.index for v in client.view.fold.display() if v.envelope and v.envelope.hash == envelope.hash)
+        index = next(e.i for e in reversed(client.view.fold.ordered()) if e.ph == envelope.hash)
         record = f"{client.view.fold.party(client.view.letter).code}:{index}"
         await drafts.note(client, self._noted(signing, record, envelope.hash, lines))
         return Signed(record, envelope.hash)
@@ -155,10 +186,13 @@ class AtPost:
 
     def done(self, signing: Signing, record: str) -> str:
         """What was signed, in one sentence."""
-        return self._texts.say(
-            f"watch.done_{signing.kind}",
-            record=record,
-            post=self.shown.post_name(signing.post),
-            on="-" if signing.on is None else self.shown.person(signing.on.member.person),
-            off="-" if signing.off is None else self.shown.person(signing.off.member.person),
-        )
+        return self._texts.say(f"watch.done_{signing.kind}", **self.named(signing, record))
+
+    def named(self, signing: Signing, record: str) -> dict[str, str]:
+        """The names in that sentence."""
+        return {
+            "record": record,
+            "post": self.shown.post_name(signing.post),
+            "on": "-" if signing.on is None else self.shown.person(signing.on.member.person),
+            "off": "-" if signing.off is None else self.shown.person(signing.off.member.person),
+        }

@@ -56,9 +56,10 @@ class Shown:
             lines.append(f"  {say('watch.no_act')}")
         else:
             lines.append(f"  {say('watch.act', act=say(f'record.{post.act}'), time=utc(post.act_at))}")
-        return [*lines, *(f"  {line}" for line in self._planned(post))]
+        return [*lines, *(f"  {line}" for line in self.planned_lines(post))]
 
-    def _planned(self, post: Post) -> list[str]:
+    def planned_lines(self, post: Post) -> list[str]:
+        """The plan of an own post: who is on by it, and who is next."""
         if post.letter != self._client.view.letter:
             return []  # a plan is each side's own
         lines, plan, now = [], self._plan, self._now
