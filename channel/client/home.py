@@ -108,6 +108,12 @@ class DeskHome:
         rows = self._db.execute("SELECT raw FROM note WHERE letter = ? AND kind = ? ORDER BY size", (letter, kind))
         return [raw for (raw,) in rows]
 
+    def note_over(self, letter: str, kind: str, index: int) -> bytes | None:
+        """The smallest note of a kind that covers a record; None where there is none."""
+        found = "SELECT raw FROM note WHERE letter = ? AND kind = ? AND size > ? ORDER BY size LIMIT 1"
+        row = self._db.execute(found, (letter, kind, index)).fetchone()
+        return None if row is None else bytes(row[0])
+
     def blob(self, hash_: bytes) -> bytes | None:
         """A blob of this desk's copy."""
         row = self._db.execute("SELECT raw FROM blob WHERE hash = ?", (hash_,)).fetchone()
@@ -151,6 +157,11 @@ class DeskHome:
         """What a person was writing, oldest first: id, time, sealed bytes."""
         rows = self._db.execute("SELECT id, ts, sealed FROM autosave WHERE kid = ? ORDER BY ts, id", (kid,))
         return [(id_, ts, bytes(sealed)) for id_, ts, sealed in rows]
+
+    def autosaver(self, id_: str) -> bytes | None:
+        """Whose text it is, by signing key id; None for one that is not kept."""
+        row = self._db.execute("SELECT kid FROM autosave WHERE id = ?", (id_,)).fetchone()
+        return None if row is None else bytes(row[0])
 
     def drop_autosave(self, id_: str) -> None:
         """What was being written went out, or was thrown away."""
