@@ -38,7 +38,10 @@ class OpenQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case. ``numbers`` and ``severity`` by party code, each its newest; ``closing``: proposed and not answered."""
+    """One case. ``numbers`` and ``severity`` by party code, each its newest; ``closing``: proposed and not answered.
+
+    ``proposals``: of each side the newest lowering or closing, while the other side has not answered it.
+    """
 
     opening: MessageView
     level: str | None
@@ -48,6 +51,7 @@ class Case:
     history: tuple[LevelStep, ...]
     questions: tuple[OpenQuestion, ...]
     closing: MessageView | None
+    proposals: tuple[MessageView, ...]
     messages: tuple[MessageView, ...]
 
     @property
@@ -58,7 +62,19 @@ class Case:
 
 def cases(client: Client) -> list[Case]:
     """Every case, oldest first."""
-    return [read_case(client, m) for m in client.messages() if m.case == m.ph]
+    return [read_case(client, client.find(ph)) for ph in openings(client)]
+
+
+def openings(client: Client, *, closed: bool | None = None) -> list[bytes]:
+    """The payload hashes of all cases, oldest first; of open or of closed ones where it is given.
+
+    Told from what the fold knows of levels: no message is looked at.
+    """
+    fold, known = client.view.fold, client.view.fold.known()
+    if known is None:
+        return []
+    found = sorted(known.ladder.cases.items(), key=lambda each: (each[1].ts, each[1].p, each[1].i))
+    return [ph for ph, _ in found if closed is None or (fold.case_level(ph) is None) == closed]
 
 
 def read_case(client: Client, opening: MessageView) -> Case:
@@ -76,6 +92,7 @@ def read_case(client: Client, opening: MessageView) -> Case:
         history=tuple(_history(client, opening.ph, messages)),
         questions=tuple(_questions(messages, bodies)),
         closing=_closing(messages),
+        proposals=_proposals(messages),
         messages=messages,
     )
 
@@ -159,14 +176,17 @@ def _holds(reply: MessageView) -> bool:
 
 
 def _closing(messages: tuple[MessageView, ...]) -> MessageView | None:
-    asked = [m for m in messages if _op(m) == "close"]
-    if not asked:
-        return None
-    doc = asked[-1].verdict.doc
-    answered = any(
-        _op(m) in ("concur", "object")
-        and m.verdict.letter != asked[-1].verdict.letter
-        and m.verdict.doc.move.at == doc.move.at
-        for m in messages
-    )
-    return None if answered else asked[-1]
+    asked = next((m for m in reversed(messages) if _op(m) == "close"), None)
+    return None if asked is None or any(_is_answer(m, asked) for m in messages) else asked
+
+
+def _proposals(messages: tuple[MessageView, ...]) -> tuple[MessageView, ...]:
+    newest = {m.verdict.letter: m for m in messages if _op(m) in ("lower", "close")}
+    return tuple(asked for asked in newest.values() if not any(_is_answer(m, asked) for m in messages))
+
+
+def _is_answer(m: MessageView, asked: MessageView) -> bool:
+    if m.verdict.letter == asked.verdict.letter or _op(m) not in ("concur", "object"):
+        return False
+    said, about = m.verdict.doc.move, asked.verdict.doc.move
+    return (said.from_, said.to, said.at) == (about.from_, about.to, about.at)
