@@ -12,6 +12,7 @@ again after any interruption, and the log takes them once.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -38,6 +39,8 @@ from keys.identity import PrivateKey
 
 START_S = 10.0
 ORDER = ("logged", "delivered", "anchored")
+REMEMBERED = 512
+"""Opened messages that are kept in memory while their person is at the desk."""
 State = Literal["logged", "delivered", "anchored", "read"]
 
 
@@ -76,6 +79,9 @@ class Client:
         self.side = SideLog(self.wire)
         self.dropped: list[Problem] = []
         """What was kept to be sent, and then was refused: it will never be sent, and a person has to be told."""
+        self.on_open: Callable[[MessageView, Opened], None] = lambda _message, _opened: None
+        """Told of each message that was opened."""
+        self._opened: OrderedDict[bytes, Opened | Ill] = OrderedDict()
 
     async def __aenter__(self) -> Self:
         await self.wire.__aenter__()
@@ -103,8 +109,10 @@ class Client:
         return self._keys
 
     def lock(self) -> None:
-        """Forget the keys; the session stays, for headers alone."""
+        """Forget the keys and what they opened; the session stays, for headers alone."""
         self._keys = None
+        self._opened.clear()
+        self.side.forget()
 
     async def _login(self) -> None:
         """Log in; a node that has just started opens the channel within seconds."""
@@ -134,9 +142,13 @@ class Client:
         for ph, t, env, blobs_kept in self.home.queued():
             await self._again(ph, t, env, blobs_kept)
 
-    async def send(self, draft: Draft) -> MessageView:
-        """Seal, sign, keep and submit a message; returns it as logged. ``Refused`` says which rule is against it."""
-        composed = compose(self.view, self.keys.sign, self.keys.seal.public.suite, draft, self.clock.now(), self.random)
+    async def send(self, draft: Draft, mid: bytes | None = None) -> MessageView:
+        """Seal, sign, keep and submit a message; returns it as logged. ``Refused`` says which rule is against it.
+
+        With the same ``mid`` a message is sent once, however often somebody tries.
+        """
+        suite, now = self.keys.seal.public.suite, self.clock.now()
+        composed = compose(self.view, self.keys.sign, suite, draft, now, self.random, mid)
         sealed = composed.sealed
         message = pae(media_type("msg"), sealed.payload_bytes)
         envelope = join(media_type("msg"), sealed.payload_bytes, {self.keys.sign.kid: self.keys.sign.sign(message)})
@@ -158,8 +170,10 @@ class Client:
         await self.submit("ack", sign("ack", document, [self.keys.sign]), (), ())
 
     def take(self, keys: SeatKeys) -> None:
-        """Sign and open as this person from now on."""
+        """Sign and open as this person from now on; nothing that another one opened is kept."""
         self._keys = keys
+        self._opened.clear()
+        self.side.forget(keys.seal.kid)
 
     async def switch(self, keys: SeatKeys) -> None:
         """Go on as another seat of this home, in a session of its own."""
@@ -197,7 +211,23 @@ class Client:
         return message
 
     def open(self, message: MessageView) -> Opened:
-        """The body of a message that is sealed to this person, checked in the order of protocol 11.2."""
+        """The body of a message that is sealed to this person, checked in the order of protocol 11.2.
+
+        The newest are remembered while the person is at the desk. A body that the rules refuse raises ``Ill``.
+        """
+        _ = self.keys
+        found = self._opened.get(message.ph)
+        if found is None:
+            found = self._open(message)
+            self._opened[message.ph] = found
+            while len(self._opened) > REMEMBERED:
+                self._opened.popitem(last=False)
+            self.on_open(message, found.opened if isinstance(found, Ill) else found)
+        if isinstance(found, Ill):
+            raise Ill(found.opened, found)
+        return found
+
+    def _open(self, message: MessageView) -> Opened | Ill:
         payload, blob = message.verdict.doc, self.home.blob(_payload(message).blob)
         if not isinstance(payload, Payload) or blob is None:
             raise Unverified("UNOPENED", why="BLOB")
@@ -209,7 +239,7 @@ class Client:
         try:
             self.book(message).check(payload.fmt, opened.body, status=payload.status, to=payload.to, after=after)
         except Refused as e:
-            raise Ill(opened, e) from e
+            return Ill(opened, e)
         return opened
 
     def book(self, message: MessageView | None = None) -> Book:
