@@ -24,7 +24,7 @@ from channel.protocol.recipients import default_recipients, party_view, seal_key
 from channel.protocol.sequence import Leaf, Sequence, read_leaf
 from channel.protocol.tables import Tables, fetch
 from channel.protocol.verdicts import LETTERS, Entry, MessageView, PartyView, Verdict
-from channel.protocol.views import as_verdict, display_order, message_view
+from channel.protocol.views import Display, as_verdict, message_view
 from keys.documents import Member
 from keys.errors import Refused, Unavailable, WrongUse
 from keys.identity import PublicKey
@@ -46,7 +46,7 @@ class Fold:
         self._tables: Tables | None = None
         self._failed = ""
         self._entries: tuple[list[Entry], list[Entry]] = ([], [])
-        self._order: list[Entry] | None = None
+        self._display = Display(self._entries)
         self._impossible: set[tuple[int, int]] = set()
 
     # --- records in ---------------------------------------------------------------------------------------------------
@@ -100,7 +100,6 @@ class Fold:
         if self._tables is not None:
             apply(self._tables, e)
         self._entries[e.p].append(e)
-        self._order = None
 
     def _next(self, p: int) -> Entry | None:
         """The next record of a log with what it counts with; None if there is none or what it has seen is not here."""
@@ -290,21 +289,20 @@ class Fold:
             raise WrongUse("RANGE", lo=index, hi=index + 1, size=len(self._logs[p].leaves))
         return replace(as_verdict(None, self._entry(p, index, self._logs[p].leaves[index])), reason="UNJUDGED")
 
-    def display(self) -> list[Verdict]:
-        """All judged records in display order: topological, ties by (ts, letter)."""
-        return [as_verdict(self._tables, e) for e in self._ordered()]
+    def display(self, start: int = 0, end: int | None = None) -> list[Verdict]:
+        """All judged records in display order, or a slice of them: topological, ties by (ts, letter)."""
+        return [as_verdict(self._tables, e) for e in self.ordered()[start:end]]
 
     def ordered(self) -> list[Entry]:
         """The same records as ``display``, as they were judged: whoever shows some asks for their verdicts. Read only."""
-        return self._ordered()
+        return self._display.entries()
 
-    def _ordered(self) -> list[Entry]:
-        if self._order is None:
-            self._order = display_order(self._entries)
-        return self._order
+    def place(self, letter: str, index: int) -> int:
+        """Where a judged record stands in display order."""
+        return self._display.place(_p(letter), index)
 
     def _valid_messages(self) -> Iterator[Entry]:
-        return (e for e in self._ordered() if e.t == "msg" and not e.reason)
+        return (e for e in self.ordered() if e.t == "msg" and not e.reason)
 
     def messages(self) -> list[MessageView]:
         """The valid messages in display order."""

@@ -56,13 +56,46 @@ def message_view(t: Tables, e: Entry) -> MessageView:
     )
 
 
-def display_order(logs: Sequence[Sequence[Entry]]) -> list[Entry]:
-    """Both logs as one list: what a record has seen stands before it; ties by (ts, letter)."""
-    done, order = [0, 0], list[Entry]()
-    while done[0] < len(logs[0]) or done[1] < len(logs[1]):
-        heads = [logs[p][done[p]] for p in (0, 1) if done[p] < len(logs[p])]
-        free = [e for e in heads if e.seen <= done[1 - e.p]] or heads
-        first = min(free, key=lambda e: (e.ts, e.p))
-        order.append(first)
-        done[first.p] += 1
-    return order
+class Display:
+    """Both logs as one list: what a record has seen stands before it; ties by (ts, letter). Grows with the logs.
+
+    As long as both logs have a record without a place, the next place is decided for good. Once one is exhausted, what the
+    other has left stands at the end, and is looked at again when the first one brings more.
+    """
+
+    def __init__(self, logs: Sequence[Sequence[Entry]]) -> None:
+        self._logs = logs
+        self._entries = list[Entry]()
+        self._places: tuple[list[int], list[int]] = ([], [])
+        self._decided = [0, 0]
+        """Records of each log whose place stays."""
+
+    def entries(self) -> list[Entry]:
+        """All records in order."""
+        if all(len(self._logs[p]) > self._decided[p] for p in (0, 1)):
+            self._decide()
+        for p in (0, 1):
+            for e in self._logs[p][len(self._places[p]) :]:
+                self._put(e)
+        return self._entries
+
+    def place(self, p: int, i: int) -> int:
+        """Where a record stands in the list."""
+        self.entries()
+        return self._places[p][i]
+
+    def _decide(self) -> None:
+        done = self._decided
+        del self._entries[sum(done) :]
+        for p in (0, 1):
+            del self._places[p][done[p] :]
+        while done[0] < len(self._logs[0]) and done[1] < len(self._logs[1]):
+            heads = [self._logs[p][done[p]] for p in (0, 1)]
+            free = [e for e in heads if e.seen <= done[1 - e.p]] or heads
+            first = min(free, key=lambda e: (e.ts, e.p))
+            self._put(first)
+            done[first.p] += 1
+
+    def _put(self, e: Entry) -> None:
+        self._places[e.p].append(len(self._entries))
+        self._entries.append(e)
