@@ -193,6 +193,8 @@ class Wire:
                         name = text[7:]
                     elif text.startswith("data: "):
                         yield name, json.loads(text[6:])
+        except ValueError as e:
+            raise Unavailable("NODE_ANSWER", status=200) from e
         except (aiohttp.ClientError, TimeoutError) as e:
             raise Unavailable("NODE_UNREACHABLE", url=self.url, why=e.__class__.__name__) from e
 

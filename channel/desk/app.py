@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import as_file, files
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -20,17 +21,18 @@ from channel.desk import control, feed
 from channel.desk.entry import Entry, headed
 from channel.desk.open_desk import OpenDesk
 from channel.desk.showing import DESK, ENTRY, LANG, outside, page
-from keys.errors import Problem, Refused
+from keys.errors import Problem, Refused, SecurityAlarm, Unavailable
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PAGES = (
-    "lock", "watch", "settings",
+    "lock", "watch", "settings", "handover",
 )  # fmt: skip
 """Modules of ``channel.desk.pages``, each with ``routes()``."""
 OUTSIDE = frozenset({"DESK_LINK", "DESK_HOST", "DESK_ORIGIN"})
+STATUS = {"NOT_FOUND": 404, "METHOD": 405, "TOO_BIG": 413, "FAULT": 500}
 MAX_FORM = 4 * 1024 * 1024
-LOCKED_TOO = frozenset({"lock", "unlock", "static", "events", "enter", "language", "autosave"})
+LOCKED_TOO = frozenset({"lock", "unlock", "static", "events", "enter", "language", "autosave", "start", "start_file"})
 """Routes that a locked desk answers."""
 
 
@@ -47,6 +49,7 @@ def make_app(desk: OpenDesk, entry: Entry) -> web.Application:
     """The application of a desk."""
     app = web.Application(middlewares=[_guarded], client_max_size=MAX_FORM)
     app[DESK], app[ENTRY] = desk, entry
+    app.on_response_prepare.append(_headed)
     app.router.add_get("/enter/{token}", entry.enter, name="enter")
     app.router.add_get("/events", _events, name="events")
     with as_file(files("channel.desk").joinpath("static")) as folder:
@@ -59,7 +62,9 @@ def make_app(desk: OpenDesk, entry: Entry) -> web.Application:
 @asynccontextmanager
 async def serving(desk: OpenDesk, port: int = 0) -> AsyncIterator[Served]:
     """Serve the desk on loopback until the end; ``port`` 0: any that is free."""
-    entry = Entry("", f"dcx-{desk.client.view.charter.mode}-{desk.client.view.chan.hex()[:8]}", desk.clock, desk.random)
+    view, party = desk.client.view, desk.home.config.party.lower()
+    cookie = f"dcx-{view.charter.mode}-{view.chan.hex()[:8]}-{party}"  # a browser keeps cookies by name, not by port
+    entry = Entry("", cookie, desk.clock, desk.random)
     app = make_app(desk, entry)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
@@ -89,24 +94,25 @@ async def _guarded(request: web.Request, handler: Answer) -> web.StreamResponse:
         if request.method == "POST":
             desk.tell()
     except Problem as e:
+        if isinstance(e, SecurityAlarm):
+            desk.alarm = e
+            desk.tell()
         return problem_page(request, e)
     except web.HTTPException as e:
         if e.status < 400:
             raise
         return problem_page(request, Refused("NOT_FOUND" if e.status == 404 else "METHOD"))
-    except (ConnectionError, OSError):
-        raise
+    except ConnectionError:
+        raise  # nobody is there to be told
     except Exception as e:  # noqa: BLE001  the last wall: named by its class, never with what was typed
         return problem_page(request, Problem("FAULT", kind=type(e).__name__, where="desk"))
-    if not response.prepared:
-        headed(response)
     return response
 
 
 def _to_lock(request: web.Request) -> web.Response:
     if request.method == "GET":
-        back = request.path if request.path != "/" else ""
-        return web.Response(status=303, headers={"Location": f"/lock?next={back}" if back else "/lock"})
+        back = str(request.rel_url)
+        return web.Response(status=303, headers={"Location": f"/lock?next={quote(back)}" if back != "/" else "/lock"})
     return problem_page(request, Refused("LOCKED"))
 
 
@@ -114,8 +120,13 @@ def problem_page(request: web.Request, problem: Problem) -> web.Response:
     """What happened and what to do. Somebody without the link is shown nothing of the desk."""
     if problem.code in OUTSIDE:
         return outside(problem)
-    status = 404 if problem.code == "NOT_FOUND" else 403 if isinstance(problem, Refused) else 400
+    kind = 503 if isinstance(problem, Unavailable) else 403 if isinstance(problem, Refused) else 400
+    status = STATUS.get(problem.code, kind)
     return page(request, "problem.html", title="desk.frame.problem", status=status, problem=problem)
+
+
+async def _headed(_: web.Request, response: web.StreamResponse) -> None:
+    headed(response)
 
 
 async def _events(request: web.Request) -> web.StreamResponse:

@@ -95,7 +95,7 @@ class Entry:
 
     def check_form(self, request: web.Request, token: str) -> None:
         """``Refused`` DESK_ORIGIN for a form that this session's page did not make."""
-        if not compare_digest(token, self.token(request)):
+        if not compare_digest(token.encode(errors="replace"), self.token(request).encode()):
             raise Refused("DESK_ORIGIN")
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Self
 from channel.client import unlocking
 from channel.client.client import Client, SeatKeys
 from channel.client.home import DeskHome
+from channel.desk.opened import OpenedTexts
 from keys.errors import Problem, Refused, SecurityAlarm, Unavailable, Unverified
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class OpenDesk:
     ) -> None:
         self.home, self.clock, self.random = home, clock, random
         self.client = Client(home, None, "", clock=clock, random=random)
+        self.opened = OpenedTexts(self.client)
         self.idle_seconds = idle_seconds
         self.version = 0
         self.fault: Problem | None = None
@@ -63,6 +65,10 @@ class OpenDesk:
 
     async def __aenter__(self) -> Self:
         await self.client.__aenter__()
+        try:
+            self.client.view.check_no_fork()
+        except SecurityAlarm as e:
+            self.alarm = e
         self._tasks = [asyncio.create_task(task()) for task in (self._follow, self._watch_line, self._watch_idle)]
         return self
 
@@ -91,11 +97,14 @@ class OpenDesk:
         """Let a person work here. ``WrongUse`` PASSPHRASE, NO_SEAT; a node that can't be reached does not keep them out."""
         keys = await asyncio.to_thread(unlocking.unlock, self.home, seat, passphrase)
         async with self._busy:
+            self.opened.forget()
             try:
                 await self._sit(keys)
                 await self.client.sync()
                 await self._ask_line()
                 self.fault = None
+            except SecurityAlarm as e:
+                self.alarm = e
             except Unavailable as e:
                 self.fault = e
         self.touch()
@@ -109,14 +118,16 @@ class OpenDesk:
 
     def lock(self) -> None:
         """Forget the keys and what they opened; the session and its feed stay."""
+        self._flash = []
         self.client.lock()
         self.tell()
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[Client]:
-        """The client for one thing at a time, for an unlocked person. ``Refused`` LOCKED; ``SecurityAlarm`` for good."""
-        if self.alarm is not None:
-            raise self.alarm
+        """The client for one thing at a time, for an unlocked person. ``Refused`` LOCKED.
+
+        After a security alarm everything can still be read; the client itself sends nothing any more.
+        """
         async with self._busy:
             _ = self.client.keys
             before = self.client.view.sizes()
@@ -209,6 +220,8 @@ class OpenDesk:
                 return
             except Problem as e:
                 self._note(e)
+            except Exception as e:  # noqa: BLE001  what a node can do to a desk: it is told, and tried again
+                self._note(Unavailable("NODE_ANSWER", status=type(e).__name__))
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _feed(self) -> None:
@@ -238,6 +251,7 @@ class OpenDesk:
             self.client.wire.forget_session()
             if not self.locked:
                 return
+            e = Unavailable("SESSION_OVER")
         if self.fault is None or self.fault.code != e.code:
             self.fault = e
             self.tell()

@@ -18,6 +18,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import async_playwright, expect
 
+from channel.client.composing import Draft
 from channel.client.home import DeskHome
 from channel.clock import SystemClock
 from channel.desk.app import serving
@@ -28,13 +29,14 @@ CHROMIUM = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
 ]  # fmt: skip
+SINCE = 1_790_000_000_000
 expect.set_options(timeout=20_000)
 
 
 def pytest_collection_modifyitems(items):
     """One loop for a module: its browser and its desks live as long."""
     for item in items:
-        if item.path.is_relative_to(os.path.dirname(__file__)) and "room" in getattr(item, "fixturenames", ()):
+        if item.path.is_relative_to(os.path.dirname(__file__)) and "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
 
 
@@ -61,6 +63,8 @@ class Room:
         self.desks, self.served = {}, {}
         self.console = []
         """What any page has complained of: script errors and refused loads."""
+        self.asked = []
+        """Every address that any page has asked for."""
 
     async def open(self, *parties, idle_seconds=36_000.0):
         for party in parties:
@@ -87,13 +91,36 @@ class Room:
         desk, context = self.desks[party], context or await self.context(**more)
         desk.home.set("lang", lang)
         page = await context.new_page()
-        page.on("pageerror", lambda error: self.console.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and self.console.append(said.text))
+        self.listen(page)
         if desk.locked or desk.client.keys.seat != seat:
             await self.sit(party, seat)
         await page.goto(self.served[party].entry.link())
         await expect(page.locator("main h1")).to_be_visible()
         return page
+
+    def listen(self, page):
+        """Note what a page complains of and what it asks for."""
+        page.on("pageerror", lambda error: self.console.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and self.console.append(said.text))
+        page.on("request", lambda request: self.asked.append(request.url))
+
+    def origin(self, party):
+        """Where a desk is served."""
+        return self.served[party].entry.origin
+
+    async def send(self, party, fmt="F03", lang="en", level="attention", **body):
+        """A message of a desk's person, without the page; its number."""
+        facts = {"category": "UNX", "origin": "UNK", "intent": ["UNK"], "since": SINCE, "control": "K9", "line": "one line"}
+        async with self.desks[party].working() as client:
+            sent = await client.send(Draft(fmt=fmt, body=(facts if fmt == "F03" else {}) | body, lang=lang, level=level))
+        return sent.verdict.number
+
+    async def flash(self, party, entry="MAPLE 00", **body):
+        """The emergency release of one person: F13 at the pace of crisis management; its number."""
+        said = {"entry": entry} | body
+        async with self.desks[party].working() as client:
+            sent = await client.send(Draft(fmt="F13", body=said, lang="en", level="attention", single=True))
+        return sent.verdict.number
 
     async def sit(self, party, seat):
         """Unlock for a seat as its person would, without the page."""

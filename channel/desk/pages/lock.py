@@ -5,11 +5,15 @@ from __future__ import annotations
 from aiohttp import web
 
 from channel.client import unlocking
+from channel.desk.open_desk import OpenDesk
 from channel.desk.posting import read_post
+from channel.desk.ringing import rings
 from channel.desk.showing import DESK, LANG, go, page
 from channel.i18n import LANGUAGES
 from keys.errors import Problem, WrongUse
 from keys.keyring import Passphrase
+
+WRITING = ("/compose/", "/review/")
 
 
 def routes() -> list[web.RouteDef]:
@@ -56,7 +60,7 @@ async def unlock(request: web.Request) -> web.Response:
         await desk.unlock(form.text("seat"), Passphrase(typed) if typed or kept is None else kept)
     except Problem as e:
         return await show(request, e)
-    return go(_inside(form.text("next")))
+    return go(_first(desk, _inside(form.text("next"))))
 
 
 async def language(request: web.Request) -> web.Response:
@@ -66,6 +70,12 @@ async def language(request: web.Request) -> web.Response:
         request.app[DESK].home.set("lang", form.text("lang"))
         request[LANG] = form.text("lang")
     return go(_inside(form.text("back")))
+
+
+def _first(desk: OpenDesk, next_: str) -> str:
+    """Where an unlocked person goes on: a flash message that rings comes before all but what they were writing."""
+    flash = next((ring for ring in rings(desk) if ring.prec == "Z"), None)
+    return next_ if flash is None or next_.startswith(WRITING) else f"/m/{flash.number}"
 
 
 def _inside(path: str) -> str:
