@@ -160,7 +160,7 @@ def page(request: web.Request, template: str, *, title: str, status: int = 200, 
         "when": partial(when, zones=zones_of(desk)),
         "countdown": partial(countdown, lang, now),
         "left": partial(left, lang),
-        "flash": desk.take_flash(),
+        "flash": [] if "part" in request.query else desk.take_flash(),  # a notice waits for a whole page
         **values,
     }
     text = _environment().get_template(template).render(shown)
