@@ -71,10 +71,16 @@ class Composed:
 
 
 def compose(
-    view: View, sign: PrivateKey, suite: int, draft: Draft, now: int, random: Callable[[int], bytes]
+    view: View,
+    sign: PrivateKey,
+    suite: int,
+    draft: Draft,
+    now: int,
+    random: Callable[[int], bytes],
+    mid: bytes | None = None,
 ) -> Composed:
-    """Check and seal. ``Refused`` FMT names the field; ``suite`` is that of the seal keys."""
-    header = header_of(view, sign.kid, suite, draft, now, random(16))
+    """Check and seal. ``Refused`` FMT names the field; ``suite`` is that of the seal keys; ``mid`` else a random one."""
+    header = header_of(view, sign.kid, suite, draft, now, random(16) if mid is None else mid)
     policy = view.fold.policy(view.letter)
     _check_header(policy, draft, header)
     first = view.fold.find(draft.refs[0]) if draft.refs else None

@@ -7,7 +7,7 @@ message in: a person releases. A draft that is over can't be signed.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from msgspec import UNSET
 
 from channel.client.client import Client
 from channel.client.composing import Draft, compose, seal_keys
+from channel.client.view import LETTERS
 from channel.protocol import people
 from channel.protocol.draft import Proposal, open_own, proposal_body, read_proposal, seal_own
 from channel.protocol.header import Payload
@@ -25,11 +26,13 @@ from channel.protocol.record import Record
 from channel.protocol.verdicts import MessageView
 from keys.documents import Member
 from keys.envelope import Envelope, join, media_type, read_envelope, sign
-from keys.errors import Malformed, Refused, Unverified, WrongUse
+from keys.errors import Malformed, Refused, Unavailable, Unverified, WrongUse
 from keys.identity import PublicKey
 
 State = Literal["waiting", "released", "withdrawn", "rejected", "expired", "overtaken", "void"]
 REJECTED, WITHDRAWN = "rejected", "withdrawn"
+WHOLE = 32
+"""Characters of a whole id of a draft."""
 
 
 @dataclass(slots=True)
@@ -62,8 +65,11 @@ class Waiting:
         return tuple(kid for kid in self.signers if kid not in self.signatures)
 
 
-async def propose(client: Client, draft: Draft) -> Waiting:
-    """Seal a message that needs more signers to them, with the author's own signature; nothing goes to the other side."""
+async def propose(client: Client, draft: Draft, did: bytes | None = None) -> Waiting:
+    """Seal a message that needs more signers to them, with the author's own signature; nothing goes to the other side.
+
+    ``did``: its id, else a random one.
+    """
     own = client.view.fold.party(client.view.letter)
     signers = (client.keys.sign.kid, *draft.cosign)
     composed = compose(
@@ -74,7 +80,7 @@ async def propose(client: Client, draft: Draft) -> Waiting:
     document = people.Draft(
         chan=client.view.chan,
         from_=client.keys.sign.kid,
-        did=client.random(16),
+        did=client.random(16) if did is None else did,
         to=tuple(sorted(seal_keys)),
         suite=client.keys.seal.public.suite,
         kc=bytes(32),
@@ -162,6 +168,8 @@ async def find(client: Client, ref: str) -> Waiting:
 
     "last" is the newest that waits for this person's signature, else the newest that names this person as a signer.
     """
+    if len(ref) == WHOLE and (whole := [w for w in await drafts(client, recent=True) if w.did.hex() == ref]):
+        return whole[0]
     found = await drafts(client)
     if ref == "last":
         mine = [w for w in found if client.keys.sign.kid in w.signers]
@@ -175,25 +183,57 @@ async def find(client: Client, ref: str) -> Waiting:
     return chosen[0]
 
 
-async def drafts(client: Client) -> list[Waiting]:
-    """Every draft of the own side, oldest first; what is not signed as it should be is left out."""
-    found: dict[bytes, Waiting] = {}
-    for record in await client.side.records():
-        try:
-            await _take(client, found, record, read_envelope(record.env))
-        except (Malformed, Unverified, Refused):
-            continue  # a record of the side log that its own node should not have taken: it does not count
-    return list(found.values())
+async def drafts(client: Client, *, recent: bool = False) -> list[Waiting]:
+    """Every draft of the own side, oldest first; what is not signed as it should be is left out.
+
+    ``recent``: without those that were made longer ago than a draft may wait, which can't be signed any more.
+    """
+    return list((await _read(client, recent=recent)).found.values())
 
 
 async def notes(client: Client) -> list[tuple[int, str, str]]:
     """The notes that this person may read: (time in ms, seat, text)."""
-    found = []
-    for record in await client.side.records():
-        with suppress(Malformed, Unverified, Refused):  # one that its own node should not have taken does not count
-            if record.t == "note" and (read := await _note(client, read_envelope(record.env))) is not None:
-                found.append((record.ts, read[0], str(read[1].get("text", ""))))
-    return found
+    return list((await _read(client, recent=False)).notes)
+
+
+async def to_sign(client: Client) -> int:
+    """How many drafts wait for this person's signature."""
+    own = client.keys.sign.kid
+    return sum(own in w.missing and state(client, w) == "waiting" for w in await drafts(client, recent=True))
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What one person has read of the side log: the first ``at`` records, judged under the own side's current keys."""
+
+    at: int
+    oldest: int
+    """The earliest time, ms, of a draft that is read: the node may not bring an older one back."""
+    signers: frozenset[bytes]
+    found: dict[bytes, Waiting] = field(default_factory=dict)
+    notes: list[tuple[int, str, str]] = field(default_factory=list)
+
+
+async def _read(client: Client, *, recent: bool) -> _Reading:
+    """Go on where this person's last reading ended; from the start where a key of the own side began or ceased to count."""
+    records = await client.side.records()
+    letter = client.view.letter
+    signers = frozenset(k for k in client.view.fold.party(letter).members if _key(client, k) is not None)
+    readings, name = client.side.readings, (client.keys.seal.kid, recent)
+    reading: _Reading | None = readings.get(name)
+    if reading is None or reading.signers != signers:
+        oldest = client.clock.now() - client.view.fold.policy(letter).limits.draft_ttl * 1000 if recent else 0
+        reading = readings[name] = _Reading(bisect_left(records, oldest, key=lambda r: r.ts), oldest, signers)
+    while reading.at < len(records):
+        record = records[reading.at]
+        try:
+            await _take(client, reading, record, read_envelope(record.env))
+        except Unavailable:
+            raise  # the node did not answer: the next reading goes on here
+        except (Malformed, Unverified, Refused):
+            pass  # a record of the side log that its own node should not have taken: it does not count
+        reading.at += 1
+    return reading
 
 
 def state(client: Client, waiting: Waiting) -> State:
@@ -222,8 +262,13 @@ def check_open(client: Client, waiting: Waiting) -> None:
 
 def _overtaken(client: Client, said: Proposal) -> bool:
     """Whether a message of its case stands in a log at or after what its author had seen."""
-    newer = (m for m in client.messages() if m.verdict.index >= said.at["ab".index(m.verdict.letter)])
-    return any(m.case == said.payload.case for m in newer)
+    fold = client.view.fold
+    newer = (
+        fold.verdict(letter, i)
+        for letter, seen, end in zip(LETTERS, said.at, fold.held, strict=True)
+        for i in range(seen, end)
+    )
+    return any(not v.reason and isinstance(v.doc, Payload) and v.doc.case == said.payload.case for v in newer)
 
 
 def _judge(client: Client, waiting: Waiting) -> None:
@@ -255,14 +300,17 @@ async def _release(client: Client, waiting: Waiting) -> MessageView:
     return client.find(envelope.hash)
 
 
-async def _take(client: Client, found: dict[bytes, Waiting], record: Record, envelope: Envelope) -> None:
-    members = client.view.fold.party(client.view.letter).members
+async def _take(client: Client, reading: _Reading, record: Record, envelope: Envelope) -> None:
+    members, found = client.view.fold.party(client.view.letter).members, reading.found
     if record.t == "draft":
         document = envelope.read("draft", people.Draft)
         author = members.get(document.from_)
-        if author is None or document.did in found or not _signed(client, envelope, document.from_):
+        if author is None or document.did in found or document.ts < reading.oldest:
             return
-        found[document.did] = Waiting(document.did, document, record, author, await _opened(client, document))
+        if not _signed(client, envelope, document.from_):
+            return
+        said = await _opened(client, document)
+        found[document.did] = Waiting(document.did, document, record, author, said)
     elif record.t == "sign":
         signature = envelope.read("sign", DraftSign)
         waiting, key = found.get(signature.did), _key(client, signature.kid)
@@ -276,11 +324,18 @@ async def _take(client: Client, found: dict[bytes, Waiting], record: Record, env
         if waiting is not None and end_.from_ in waiting.signers and _signed(client, envelope, end_.from_):
             waiting.over = waiting.over or end_.why or WITHDRAWN
             waiting.ended_by = waiting.ended_by or members[end_.from_].seat
-    elif (read := await _note(client, envelope)) is not None:
-        did = read[1].get("did")
-        about = found.get(did) if isinstance(did, bytes) else None
-        if about is not None:
-            about.comments.append((read[0], str(read[1].get("text", ""))))
+    elif record.t == "note":
+        _take_note(reading, record.ts, await _note(client, envelope))
+
+
+def _take_note(reading: _Reading, ts: int, read: tuple[str, dict[str, Any]] | None) -> None:
+    if read is None:
+        return
+    seat, text, did = read[0], str(read[1].get("text", "")), read[1].get("did")
+    reading.notes.append((ts, seat, text))
+    about = reading.found.get(did) if isinstance(did, bytes) else None
+    if about is not None:
+        about.comments.append((seat, text))
 
 
 async def _opened(client: Client, document: people.Draft) -> Proposal | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from channel.protocol.record import Record, try_read
 
@@ -20,6 +20,8 @@ class SideLog:
         self._wire, self._at = wire, 0
         self._records: list[Record] = []
         self._blobs: dict[bytes, bytes] = {}
+        self.readings: dict[tuple[bytes, bool], Any] = {}
+        """What persons have opened of it, by seal key id and extent (``drafts``): as much of a secret as their keys."""
 
     async def records(self) -> list[Record]:
         """Drafts, signatures, withdrawals and notes, oldest first, with what came since the last time."""
@@ -27,6 +29,10 @@ class SideLog:
             self._at += len(some)
             self._records += [r for raw in some if (r := try_read(raw)) is not None and r.t in READ]
         return self._records
+
+    def forget(self, but: bytes = b"") -> None:
+        """Forget what persons have opened, but for the one with this seal key."""
+        self.readings = {name: reading for name, reading in self.readings.items() if name[0] == but}
 
     async def blob(self, address: bytes) -> bytes:
         """A blob that one of them names, as ``Wire.blob`` gives it."""
