@@ -23,6 +23,11 @@ class SideLog:
         self.readings: dict[tuple[bytes, bool], Any] = {}
         """What persons have opened of it, by seal key id and extent (``drafts``): as much of a secret as their keys."""
 
+    @property
+    def size(self) -> int:
+        """How many of them are here."""
+        return len(self._records)
+
     async def records(self) -> list[Record]:
         """Drafts, signatures, withdrawals and notes, oldest first, with what came since the last time."""
         while some := await self._wire.records("side", self._at, self._at + AT_ONCE):

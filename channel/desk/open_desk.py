@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
-from channel.client import unlocking
+from channel.client import drafts, unlocking
 from channel.client.client import Client, SeatKeys
 from channel.client.home import DeskHome
 from channel.desk.opened import OpenedTexts
@@ -271,6 +271,16 @@ class OpenDesk:
         self.offset = link["now"] - before - half
         if self.link is None or (link | {"now": 0}) != (self.link | {"now": 0}):
             self.link = link
+            self.tell()
+        await self.count_to_sign()
+
+    async def count_to_sign(self) -> None:
+        """Count the drafts that wait for whoever is at the desk, with what came to the side log; inside ``working``."""
+        if self.locked or self.client.view.fold.charter is None:
+            return
+        before = self.to_sign, self.client.side.size
+        self.to_sign = await drafts.to_sign(self.client)
+        if (self.to_sign, self.client.side.size) != before:
             self.tell()
 
     async def _watch_idle(self) -> None:
