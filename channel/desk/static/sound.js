@@ -74,3 +74,11 @@ for (const button of document.querySelectorAll("[data-sound-test]")) {
     if ("Notification" in window && Notification.permission === "default") Notification.requestPermission();
   });
 }
+
+const notifyState = document.querySelector("[data-notify-state]");
+const tellNotify = () => { if (notifyState && "Notification" in window) notifyState.textContent = notifyState.dataset[Notification.permission]; };
+tellNotify();
+document.querySelector("[data-notify]")?.addEventListener("click", async () => {
+  if ("Notification" in window) await Notification.requestPermission();
+  tellNotify();
+});
