@@ -28,6 +28,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PAGES = (
     "lock", "watch", "settings", "handover",
     "thread", "receipts", "cases", "ladder",
+    "log", "search", "glossary", "help", "start",
 )  # fmt: skip
 """Modules of ``channel.desk.pages``, each with ``routes()``."""
 OUTSIDE = frozenset({"DESK_LINK", "DESK_HOST", "DESK_ORIGIN"})
