@@ -3,8 +3,8 @@
     groups = form_groups(client, "F03", values, texts)        # what a template shows, in order
     body, faults = read_body(client, "F03", values)           # what was typed, field by field
 
-``values`` are the raw fields as typed, by name: "line", "intent" (several), "questions.0.ask" (row, column), "slots.time",
-"material.0.how". What was not filled in stands in no body. A field that does not fit is a fault at that field.
+``values`` are the raw fields as typed, by name: "line", "intent" (several), "questions.0.ask" (row, column),
+"slots.MEADOW 01.time", "material.0.how". What was not filled in stands in no body. A field that does not fit is a fault at that field.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from channel.client.view import LETTERS
 from channel.i18n import LANGUAGES, Texts
 from channel.protocol.book import Field
 from channel.protocol.formats import Book
-from channel.protocol.values import MATERIAL, MAX_ITEMS
+from channel.protocol.values import MATERIAL, MAX_ITEMS, MAX_REFERENCE
 from keys.errors import Malformed, Problem, Refused, WrongUse
 from keys.plain import LAST_TIME
 
@@ -37,10 +37,10 @@ GROUPS = {
     "onward": ("request", "own_state", "next_message"),
 }
 """Fields that stand together behind one heading; what is in none stands with the format's other fields."""
+PARTS = ("name", "size", "sha256", "how")
+"""What a message tells of a file."""
 FEW = 8
 """A format with no more fields than this shows them all at once."""
-WORDY = 80
-"""Longer texts of one line get an area that wraps."""
 
 
 # --- what was typed -> body -------------------------------------------------------------------------------------------
@@ -161,11 +161,12 @@ def _rows(client: Client, rule: Field, name: str, values: Values) -> list[dict[s
 
 
 def _slots(client: Client, _rule: Field, name: str, values: Values) -> dict[str, Any]:
-    coded = client.book().coded.get(_text("entry", values))
+    coded_by = _text("entry", values)
+    coded = client.book().coded.get(coded_by)
     kinds: Mapping[str, str] = {} if coded is None else coded.slots
     found: dict[str, Any] = {}
     for slot, kind in kinds.items():
-        text = _text(f"{name}.{slot}", values)
+        text = _text(f"{name}.{coded_by}.{slot}", values)
         if text:
             found[slot] = moment_of(client, text) if kind == "time" else int(text) if kind == "count" else sayable(text)
     return found
@@ -175,7 +176,7 @@ def _material(_client: Client, _rule: Field, name: str, values: Values) -> list[
     """What is told of files that come beside the channel; the files themselves are never here."""
     found = []
     for at in row_numbers(name, values):
-        said = {part: _text(f"{name}.{at}.{part}", values) for part in ("name", "size", "sha256", "how")}
+        said = {part: _text(f"{name}.{at}.{part}", values) for part in PARTS}
         if said["name"]:
             told = {"name": sayable(said["name"]), "how": sayable(said["how"])}
             found.append({**told, "size": int(said["size"]), "sha256": bytes.fromhex(said["sha256"])})
@@ -221,7 +222,7 @@ class Input:
     @property
     def id(self) -> str:
         """Its id in the page."""
-        return "f-" + self.name.replace(".", "-")
+        return "f-" + re.sub("[^A-Za-z0-9_]", "-", self.name)
 
     @property
     def said(self) -> bool:
@@ -316,40 +317,29 @@ class _Builder:
         )
 
     def _slots(self, entry: str, kinds: Mapping[str, str]) -> tuple[Input, ...]:
-        """The values of a coded message; the same name in two of them is one field, shown with the one that is chosen."""
-        if entry != _text("entry", self._values):
-            return ()
+        """The values of a coded message."""
         made = []
         for slot, kind in kinds.items():
-            rule = Field(en=slot, zh=slot, type="text", max=100)
-            if kind == "category":
-                rule = Field(**_said(self._book, "category"), type="code", list="category")
-            elif kind in ("time", "count"):
-                rule = Field(en=slot, zh=slot, type="time" if kind == "time" else "count")
-            made.append(self.input(f"slots.{slot}", rule, needed=True))
+            type_: Any = {"category": "code", "case": "text"}.get(kind, kind)
+            rule = own_field(f"slot_{kind}", type_, list="category" if kind == "category" else None)
+            made.append(self.input(f"slots.{entry}.{slot}", rule, needed=True))
         return tuple(made)
 
     def _rows(self, name: str, rule: Field) -> tuple[tuple[int, tuple[Input, ...]], ...]:
-        columns = _MATERIAL if rule.type == "material" else rule.columns or {}
-        numbers = row_numbers(name, self._values) or ([] if rule.type == "material" else [0])
+        columns, numbers = rule.columns or {}, row_numbers(name, self._values) or [0]
+        if rule.type == "material":
+            columns = {part: own_field(f"material_{part}", "text", MATERIAL.get(part, 100)) for part in PARTS}
+            numbers = row_numbers(name, self._values)
         return tuple(
-            (
-                at,
-                tuple(self.input(f"{name}.{at}.{c}", r, needed=c in rule.need) for c, r in columns.items()),
-            )
+            (at, tuple(self.input(f"{name}.{at}.{c}", r, needed=c in rule.need) for c, r in columns.items()))
             for at in numbers
         )
 
 
-_MATERIAL: Mapping[str, Field] = {
-    part: Field(en=part, zh=part, type="text", max=MATERIAL.get(part, 100))
-    for part in ("name", "size", "sha256", "how")
-}
-
-
-def _said(book: Book, list_: str) -> dict[str, str]:
-    words = book.files.lists[list_]
-    return {"en": words.en, "zh": words.zh}
+def own_field(id_: str, type_: Any, max_: int = MAX_REFERENCE, **more: Any) -> Field:
+    """A field that no format has, in our own words."""
+    en, zh = (Texts(lang).say(f"desk.compose.{id_}") for lang in LANGUAGES)
+    return Field(en=en, zh=zh, type=type_, max=max_, **more)
 
 
 def _with(made: Input, **more: Any) -> Input:

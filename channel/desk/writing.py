@@ -41,9 +41,10 @@ MOVES = ("raise", "lower", "concur", "object")
 
 @dataclass(slots=True, kw_only=True)
 class Written:
-    """What somebody is writing, as typed. ``case``: the number of its opening message, "" in none; ``refs``: numbers or
-    records; ``op``, ``to_level``: of a move; ``readers``: seats such as "us:expert-1", None for all; times in seconds.
+    """What somebody is writing, as typed.
 
+    ``case``: the number of its opening message, "" in none; ``refs``: numbers or records; ``op``, ``to_level``: of a
+    move; ``readers``: seats such as "us:expert-1", None for all; ``ack_by``, ``reply_by`` in seconds.
     ``case_seen``: what the desk had seen of both logs (a, b) when it was begun; ``did``: the draft in the side log that
     it became; ``viewed``: the case that was being looked at when it was begun.
     """
@@ -168,7 +169,7 @@ def draft_with(client: Client, written: Written, body: dict[str, Any]) -> Draft:
         body=body,
         lang=_any(written.lang),
         to=_readers(client, written),
-        level=(written.level if written.opens else None) or LEVELS.get(written.fmt, "attention"),
+        level=written.level or LEVELS.get(written.fmt, "attention"),
         case=case,
         refs=refs,
         status="test" if written.test or written.fmt == "F01" else "message",
