@@ -70,16 +70,12 @@ def openings(client: Client, *, closed: bool | None = None) -> list[bytes]:
 
     Told from what the fold knows of levels: no message is looked at.
     """
-    fold, known = client.view.fold, client.view.fold.known()
-    if known is None:
-        return []
-    found = sorted(known.ladder.cases.items(), key=lambda each: (each[1].ts, each[1].p, each[1].i))
-    return [ph for ph, _ in found if closed is None or (fold.case_level(ph) is None) == closed]
+    return client.index.openings(closed=closed)
 
 
 def read_case(client: Client, opening: MessageView) -> Case:
     """The case that a message opened."""
-    messages = tuple(m for m in client.messages() if m.case == opening.ph)
+    messages = tuple(client.index.case(opening.ph))
     bodies = {m.ph: _body(client, m) for m in messages}
     return Case(
         opening=opening,

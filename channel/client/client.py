@@ -21,6 +21,7 @@ from msgspec import UNSET
 
 from channel.client.composing import Draft, book_of, compose
 from channel.client.home import DeskHome
+from channel.client.index import Index
 from channel.client.seats import seat_of
 from channel.client.side import SideLog
 from channel.client.view import LETTERS, View, blobs_named
@@ -203,6 +204,11 @@ class Client:
         """All messages that this desk may show, in display order."""
         return self.view.fold.messages()
 
+    @property
+    def index(self) -> Index:
+        """What is looked up in both logs."""
+        return self.view.index
+
     def find(self, ph: bytes) -> MessageView:
         """The message of a payload hash, or ``WrongUse`` NO_MESSAGE."""
         message = self.view.fold.find(ph)
@@ -276,15 +282,13 @@ class Client:
         """The record that the node would write now, as far as the desk can know it."""
         peer = self.view.copies[self.view.peer]
         size = self.view.fold.cut[0 if self.view.peer == "a" else 1]
-        own = (v for v in self.view.fold.display() if v.letter == self.view.letter)
-        last = max((v.record.ts for v in own if v.record), default=0)
+        last = self.view.index.last_ts(self.view.letter)
         seen = (0, size, peer.roots[size]) if size else NOTHING_SEEN
         return Record(t=t, ts=max(last, self.clock.now()), seen=seen, blobs=tuple(sorted(names)), env=env)
 
     def _index_of(self, ph: bytes) -> int | None:
         """Where a payload stands in the own log, as far as this desk has verified it."""
-        own = (v for v in self.view.fold.display() if v.letter == self.view.letter and v.envelope is not None)
-        return next((v.index for v in own if v.envelope is not None and v.envelope.hash == ph), None)
+        return self.view.index.place(self.view.letter, ph)
 
     async def _again(self, ph: bytes, t: str, env: bytes, blobs: list[bytes]) -> None:
         copy = self.view.copies[self.view.letter]

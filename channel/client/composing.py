@@ -202,8 +202,7 @@ def _readers(view: View, draft: Draft) -> tuple[bytes, ...]:
 
 
 def _previous(view: View, author: bytes) -> bytes:
-    own = [m for m in view.fold.messages() if isinstance(m.verdict.doc, Payload) and m.verdict.doc.from_ == author]
-    return max(own, key=lambda m: m.verdict.index).ph if own else ZERO
+    return view.index.previous(author) or ZERO
 
 
 def _set(value: Any) -> Any:

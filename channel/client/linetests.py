@@ -142,8 +142,8 @@ def new_test(client: Client, kind: str) -> dict[str, Any]:
 
 def asked_test(client: Client, ref: str) -> MessageView:
     """The other side's test that a REF names, or ``Refused`` NO_TEST; ``last`` is the newest of that side's tests."""
-    theirs = [m for m in client.messages() if payload_of(m).fmt == "F01" and m.verdict.letter == client.view.peer]
-    message = theirs[-1] if ref == "last" and theirs else find(client, ref)
+    theirs = client.index.newest_messages(1, "F01", client.view.peer) if ref == "last" else []
+    message = theirs[0] if theirs else find(client, ref)
     if payload_of(message).fmt != "F01" or message.verdict.letter == client.view.letter:
         raise Refused("NO_TEST", number=message.verdict.number)
     return message

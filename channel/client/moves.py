@@ -44,9 +44,9 @@ def open_lowering(client: Client, case: MessageView) -> MessageView | None:
     """The newest lowering or closing of the other side in a case that the own side has not answered."""
     answered: set[Any] = set()
     found = None
-    for message in client.messages():
+    for message in client.index.case(case.ph):
         move = payload_of(message).move
-        if message.case != case.ph or move is UNSET:
+        if move is UNSET:
             continue
         own = message.verdict.letter == client.view.letter
         if move.op in ("lower", "close") and not own:

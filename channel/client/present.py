@@ -5,27 +5,30 @@ Names come from the rosters in force now; whoever left them keeps the id that st
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from msgspec import UNSET
 
+from channel.client.called import Called
 from channel.client.client import Client, Ill
 from channel.client.drafts import Waiting
+from channel.client.index import Index
 from channel.client.seats import by_name
 from channel.i18n import LANGUAGES, Texts
 from channel.protocol.charter import ORDER
 from channel.protocol.formats import Book, HeaderView
 from channel.protocol.header import Payload
-from channel.protocol.people import Ack, Confirm, Watch
+from channel.protocol.people import Ack
 from channel.protocol.verdicts import MessageView, PartyView, Signer
 from keys.documents import Member
 from keys.errors import Malformed, Refused, Unverified, WrongUse
 from keys.plain import plain, short
 
-SHORT_ID = 4  # characters of a payload hash that a person has to give at least
+PLACE = re.compile("0|[1-9][0-9]{0,14}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +76,9 @@ class Names:
                 found[kid] = f"{party.code} {self.place(letter, member)}"
         return found
 
-    def messages(self) -> dict[bytes, str]:
-        """Every message by its payload hash, and every record that a correction may name."""
-        found = {m.ph: m.verdict.number for m in self.client.messages()}
-        for v in self.client.view.fold.display():
-            if v.envelope is not None and isinstance(v.doc, Ack | Confirm | Watch):
-                found[v.envelope.hash] = f"{self._party(v.letter).code}:{v.index}"
-        return found
+    def messages(self, more: Mapping[bytes, str] | None = None) -> Mapping[bytes, str]:
+        """Every message by its payload hash, and every record that a correction may name; ``more`` names beside them."""
+        return Called(self.client.view.fold, more or {})
 
     def _party(self, letter: str) -> PartyView:
         return self.client.view.fold.party(letter)
@@ -156,7 +155,7 @@ def payload_view(
         single=payload.single is True,
         ack_by=_set(payload.ack_by),
         reply_by=_set(payload.reply_by),
-        names={**keys, **messages},
+        names=names.messages(keys),
         move=None if move is None else move.op,
         move_from=None if move is None else _said(move.from_),
         move_to=None if move is None else _said(move.to),
@@ -172,11 +171,10 @@ def earlier(client: Client, message: MessageView) -> dict[str, Any]:
     if payload.fmt != "F04":
         return {}
     before: dict[str, Any] = {}
-    for m in client.messages():
+    for m in client.index.case(message.case):
         if m.ph == message.ph:
             break
-        same = m.case == message.case and m.verdict.letter == message.verdict.letter
-        if same and payload_of(m).fmt in ("F03", "F04"):
+        if m.verdict.letter == message.verdict.letter and payload_of(m).fmt in ("F03", "F04"):
             with suppress(Refused, Unverified, Malformed):
                 before |= client.open(m).body
     return before
@@ -185,14 +183,26 @@ def earlier(client: Client, message: MessageView) -> dict[str, Any]:
 Corrected = Mapping[bytes, list[MessageView]]
 
 
+class _Corrected(Corrected):
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def __getitem__(self, ph: bytes) -> list[MessageView]:
+        found = self._index.corrections(ph)
+        if not found:
+            raise KeyError(ph)
+        return found
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._index.corrected())
+
+    def __len__(self) -> int:
+        return len(self._index.corrected())
+
+
 def corrected(client: Client) -> Corrected:
-    """The corrections of each message and receipt, by the payload hash of what they concern."""
-    found: dict[bytes, list[MessageView]] = {}
-    for m in client.messages():
-        if payload_of(m).fmt == "F14":
-            for ph in _listed(payload_of(m).refs):
-                found.setdefault(ph, []).append(m)
-    return found
+    """The corrections of each message and receipt, by the payload hash of what they concern; looked up when asked for."""
+    return _Corrected(client.index)
 
 
 def corrections(by: Corrected, ph: bytes, texts: Texts) -> list[str]:
@@ -209,15 +219,12 @@ def translations(client: Client, message: MessageView, texts: Texts) -> list[str
     """The marked additions to a message: who translated what, and that the original alone is authentic."""
     lines: list[str] = []
     names, own = Names(client, texts), payload_of(message)
-    for m in client.messages():
-        payload = payload_of(m)
-        if payload.fmt != "F02" or not isinstance(payload.refs, tuple) or payload.refs[0] != message.ph:
-            continue
+    for m in client.index.translations(message.ph):
         with suppress(Refused, Unverified, Malformed):
             body = client.open(m).body
             if "translation" in body:
                 who = names.speaker(m.verdict.letter, author(m))
-                lang = texts.say(f"code.lang.{payload.lang}")
+                lang = texts.say(f"code.lang.{payload_of(m).lang}")
                 lines.append(texts.say("code.header.translation", lang=lang, who=who))
                 lines += [f"  {_label(client.book(message), own.fmt, row['of'], texts.lang)} | {_line(row['text'])}"
                           for row in body["translation"]]  # fmt: skip
@@ -310,16 +317,17 @@ def find(client: Client, ref: str) -> MessageView:
 
     ``WrongUse`` NO_MESSAGE where there is none, AMBIGUOUS where several begin so.
     """
-    messages = client.messages()
+    index = client.index
     if ref == "last":
-        chosen = messages[-1:]
+        chosen = index.newest_messages(1)
     elif ":" in ref:
-        code, _, index = ref.upper().partition(":")
+        code, _, at = ref.upper().partition(":")
         letters = {client.view.fold.party(x).code: x for x in ("a", "b")}
-        chosen = [m for m in messages if m.verdict.letter == letters.get(code) and str(m.verdict.index) == index]
+        found = index.at(letters[code], int(at)) if code in letters and PLACE.fullmatch(at) else None
+        chosen = [] if found is None else [found]
     else:
-        chosen = [m for m in messages if m.verdict.number == ref.upper()]
-        chosen = chosen or [m for m in messages if len(ref) >= SHORT_ID and m.ph.hex().startswith(ref.lower())]
+        found = index.numbered(ref.upper())
+        chosen = index.beginning(ref) if found is None else [found]
     if not chosen:
         raise WrongUse("NO_MESSAGE", ref=ref)
     if len(chosen) > 1:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from channel.client.home import DeskHome
+from channel.client.index import Index
 from channel.protocol.charter import Charter, NoteKeys
 from channel.protocol.fold import Fold
 from channel.protocol.formats import Book
@@ -60,6 +61,7 @@ class View:
         self.books: dict[tuple[bytes, bytes], Book] = {}
         """Format book and code book as read, by their hashes: content that can't change."""
         self.fold = Fold(self.chan, self.blob)
+        self.index = Index(self.fold)
         self.copies: dict[Letter, Copy] = {}
         for letter in LETTERS:
             self.copies[letter] = Copy(roots=[Frontier.empty().root()], frontier=Frontier.empty())

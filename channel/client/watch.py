@@ -8,24 +8,21 @@ owes in its own (12.4).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from channel.client.view import LETTERS
-from channel.protocol.awaiting import Awaited, Awaiting
-from channel.protocol.charter import ORDER, Contact, Contacts
-from channel.protocol.people import Watch
-from channel.protocol.verdicts import LETTERS as AB
+from channel.protocol.charter import ORDER, Contact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from channel.client.client import Client
+    from channel.protocol.awaiting import Awaited
     from channel.protocol.tables import Tables
-    from channel.protocol.verdicts import Entry, MessageView
+    from channel.protocol.verdicts import MessageView
     from keys.documents import Member
 
-ACTS = frozenset({"msg", "ack", "confirm", "watch"})
-"""What only a person signs: the newest is a sign of life of a seat."""
 URGENT = ORDER.index("crisis")
 
 
@@ -74,31 +71,22 @@ class Open:
 
 def posts(client: Client, also: Collection[str] = ()) -> list[Post]:
     """The posts of both parties, the own side first; ``also``: own seats that are to be held, whoever sits in them."""
-    known = client.view.fold.known()
-    found = list[Post]()
-    if known is None:
+    fold, found = client.view.fold, list[Post]()
+    if fold.known() is None:
         return found
     for letter in (client.view.letter, client.view.peer):
-        party = client.view.fold.party(letter)
-        side = known.sides[AB.index(letter)]
+        party = fold.party(letter)
         seats = dict.fromkeys(also if letter == client.view.letter else ())
         seats |= dict.fromkeys(m.seat for m in party.roster.members if m.role == "duty")
-        seats |= dict.fromkeys(seat for _, held in side.posts for seat in held)
-        found += [_post(client, letter, seat, side.entries) for seat in seats if seat in party.seats]
+        seats |= dict.fromkeys(client.index.posts(letter))
+        found += [post(client, letter, seat) for seat in seats if seat in party.seats]
     return found
 
 
 def post(client: Client, letter: str, seat: str) -> Post:
     """One post."""
-    known = client.view.fold.known()
-    return _post(client, letter, seat, [] if known is None else known.sides[AB.index(letter)].entries)
-
-
-def _post(client: Client, letter: str, seat: str, entries: list[Entry]) -> Post:
     fold = client.view.fold
-    valid = [e for e in entries if not e.reason and e.t in ACTS]
-    turn = next((e for e in reversed(valid) if isinstance(e.doc, Watch) and e.doc.seat == seat), None)
-    act = next((e for e in reversed(valid) if any(s.seat == seat for s in e.signers)), None)
+    turn, act = client.index.turn(letter, seat), client.index.act(letter, seat)
     kid = turn.doc.on if turn is not None and isinstance(turn.doc.on, bytes) else None
     holds = kid is not None and fold.current_signer(letter, kid) is not None
     return Post(
@@ -114,6 +102,10 @@ def _post(client: Client, letter: str, seat: str, entries: list[Entry]) -> Post:
 
 def awaited(client: Client) -> list[Open]:
     """What own messages still wait for from the other side, oldest message first."""
+    return list(client.index.once("awaited", lambda: _awaited(client)))
+
+
+def _awaited(client: Client) -> list[Open]:
     return [
         Open(message, _level(client, message), tuple(_receipt(known, message, a) for a in waits))
         for known, message, waits in _waiting(client, client.view.letter)
@@ -122,6 +114,10 @@ def awaited(client: Client) -> list[Open]:
 
 def owed(client: Client) -> list[Open]:
     """What messages of the other side still wait for from people of this side, oldest message first."""
+    return list(client.index.once("owed", lambda: _owed(client)))
+
+
+def _owed(client: Client) -> list[Open]:
     found = []
     for _, message, waits in _waiting(client, client.view.peer):
         receipts = tuple(Receipt(a.receipt, message.deadlines.get(a.receipt)) for a in waits if a.receipt != "stored")
@@ -132,16 +128,11 @@ def owed(client: Client) -> list[Open]:
 
 def _waiting(client: Client, letter: str) -> Iterator[tuple[Tables, MessageView, list[Awaited]]]:
     """The messages of a party that wait for something, with what."""
-    fold, known = client.view.fold, client.view.fold.known()
+    known = client.view.fold.known()
     if known is None:
         return
-    by_message: dict[bytes, list[Awaited]] = {}
-    seen = len(known.sides[1 - AB.index(letter)].entries)
-    for each in Awaiting(fold, letter).open(seen):
-        if not each.met:
-            by_message.setdefault(each.of.ph, []).append(each)
-    for ph, waits in by_message.items():
-        yield known, client.find(ph), waits
+    for ph, waits in groupby(client.index.unmet(letter).now(), key=lambda each: each.of.ph):
+        yield known, client.find(ph), list(waits)
 
 
 def _receipt(known: Tables, message: MessageView, awaited: Awaited) -> Receipt:
@@ -161,13 +152,8 @@ def _level(client: Client, message: MessageView) -> str:
 
 def contacts(client: Client) -> list[tuple[str, Contact]]:
     """The fall-back lists in force, each line with its party's letter; the own side first."""
-    known = client.view.fold.known()
     found = list[tuple[str, Contact]]()
-    if known is None:
-        return found
     for letter in sorted(LETTERS, key=lambda x: x != client.view.letter):
-        side = known.sides[AB.index(letter)]
-        newest = next((e.doc for e in reversed(side.entries) if e.ph == side.contacts[1] and not e.reason), None)
-        if isinstance(newest, Contacts):
-            found += [(letter, line) for line in newest.list]
+        newest = client.index.contacts(letter)
+        found += [] if newest is None else [(letter, line) for line in newest.list]
     return found

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import islice
@@ -71,6 +71,41 @@ def receipts_of(t: Tables, e: Entry) -> tuple[str, ...]:
     else:
         found = ("stored", "read")
     return found if h.reply_by is UNSET or "reply" in found else (*found, "reply")
+
+
+def counted(t: Tables, e: Entry) -> dict[str, int]:
+    """The same with the seconds after which each is due."""
+    given = seconds(t, e)
+    return {name: s for name in receipts_of(t, e) if (s := given[name]) is not None}
+
+
+def awaited(t: Tables, e: Entry, after: Mapping[str, int], seen: int, learned: int | None = None) -> Iterator[Awaited]:
+    """How far each receipt of a message has come, as far as so much of the other log was seen. ``after``: ``counted``.
+
+    ``learned``: when the receipt time was first known here, ms, if that was noted.
+    """
+    own = t.sides[e.p]
+    receipt = t.receipt_index(e.p, e.i)
+    stored = receipt is not None and receipt < seen
+    known = [] if learned is None else [learned]
+    if receipt is not None and stored:
+        told_by = bisect_right(own.seen, receipt)
+        known += [first.ts for first in own.entries[told_by : told_by + 1]]
+    acks = {a.doc.step for a in t.acks.get(e.ph, ()) if a.i < seen}
+    replied = any(r.p != e.p and r.i < seen for r in t.replies.get(e.ph, ()))
+    closed = (case := case_of(e)) is not None and t.ladder.level(case, _cut(t)) < 0
+    percents = t.policy_at(e.at).policy.timers.steps
+    for name, secs in after.items():
+        met = stored if name == "stored" else _met(name, acks) or (name == "reply" and replied)
+        met |= closed and name in ENDS
+        steps = [step for n in STEPS if (step := own.steps.get((e.ph, name, n))) is not None]
+        told = [step.ts - secs * 10 * percents[step.doc.step - 1] for step in steps]  # it was due when it was written
+        since = e.ts if name == "stored" else min([*known, *told], default=None)
+        yield Awaited(e, name, secs, since, met, steps[-1].doc.step if steps else 0)
+
+
+def _cut(t: Tables) -> tuple[int, int]:
+    return len(t.sides[0].entries), len(t.sides[1].entries)
 
 
 def _answers_f11(t: Tables, h: Payload) -> bool:
@@ -134,7 +169,8 @@ class Awaiting:
             each = self._open[ph]
             if each.learned is None and t.receipt_time(each.of.p, each.of.i, seen) is not None:
                 each.learned = now
-            waits = [a for a in self._awaited(t, ph, each, seen) if not a.met and a.written < STEPS[-1]]
+            receipts = awaited(t, each.of, each.seconds, seen, each.learned)
+            waits = [a for a in receipts if not a.met and a.written < STEPS[-1]]
             if not waits:
                 del self._open[ph]
                 continue
@@ -175,7 +211,9 @@ class Awaiting:
     def open(self, seen: int) -> list[Awaited]:
         """Every receipt of the messages that may bring further steps, oldest message first."""
         t = self._learn(seen)
-        return [] if t is None else [a for ph, each in self._open.items() for a in self._awaited(t, ph, each, seen)]
+        if t is None:
+            return []
+        return [a for each in self._open.values() for a in awaited(t, each.of, each.seconds, seen, each.learned)]
 
     def _learn(self, seen: int) -> Tables | None:
         """Take in what was judged since, of the other log as far as ``seen``; the fold's memory, once there is one."""
@@ -188,9 +226,7 @@ class Awaiting:
         own, other = t.sides[self._p].entries, t.sides[1 - self._p].entries
         for e in own[self._at[0] :]:
             if e.t == "msg" and not e.reason:
-                given = seconds(t, e)
-                secs = {name: s for name in receipts_of(t, e) if (s := given[name]) is not None}
-                self._open[e.ph] = _Open(e, secs)
+                self._open[e.ph] = _Open(e, counted(t, e))
                 self._unstored.append((e.i, e.ph))
                 self._again.add(e.ph)
             self._touch(e)
@@ -215,31 +251,6 @@ class Awaiting:
             self._again.update(refs if isinstance(refs, tuple) else ())
             if op(e):
                 self._again.update(self._open)
-
-    def _awaited(self, t: Tables, ph: bytes, each: _Open, seen: int) -> Iterator[Awaited]:
-        e, own = each.of, t.sides[self._p]
-        receipt = t.receipt_index(e.p, e.i)
-        stored = receipt is not None and receipt < seen
-        known = [] if each.learned is None else [each.learned]
-        if receipt is not None and stored:
-            known += [first.ts for first in own.entries[bisect_right(own.seen, receipt) :][:1]]
-        acks = {a.doc.step for a in t.acks.get(ph, ()) if a.i < seen}
-        replied = any(r.p != e.p and r.i < seen for r in t.replies.get(ph, ()))
-        closed = (case := case_of(e)) is not None and t.ladder.level(case, self._cut(t)) < 0
-        percents = t.policy_at(e.at).policy.timers.steps
-        for name, after in each.seconds.items():
-            met = stored if name == "stored" else _met(name, acks) or (name == "reply" and replied)
-            met |= closed and name in ENDS
-            steps = [step for n in STEPS if (step := own.steps.get((ph, name, n))) is not None]
-            told = [
-                step.ts - after * 10 * percents[step.doc.step - 1] for step in steps
-            ]  # it was due when it was written
-            since = e.ts if name == "stored" else min([*known, *told], default=None)
-            yield Awaited(e, name, after, since, met, steps[-1].doc.step if steps else 0)
-
-    @staticmethod
-    def _cut(t: Tables) -> tuple[int, int]:
-        return len(t.sides[0].entries), len(t.sides[1].entries)
 
 
 def _met(name: str, acks: set[str]) -> bool:
