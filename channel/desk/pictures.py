@@ -34,7 +34,7 @@ OUTLINES: Mapping[str, str] = {
 }
 """The shape of each level around its middle, as the words of the glossary show them."""
 STEP_HEIGHT, STEP_WIDTH = 48, 296
-GUTTER, ROW, HEAD, FOOT = 104, 40, 30, 52
+GUTTER, ROW, HEAD, FOOT = 112, 40, 30, 52
 GAP, SHARE = 62, 12
 """Between two points of a timeline: so much at least, and so much more to be shared out by time."""
 STRIP_WIDTH, STRIP_TEXT = 296, 13
