@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from channel.client import watch
+from channel.client.index import Index
 from channel.desk.plan import HOUR, ended, next_one, on_now
 from channel.desk.watch_words import Shown, length
 from channel.i18n import Texts
@@ -25,6 +26,7 @@ class Desk:
     def __init__(self):
         self.world = World(mode=2)
         self.fold = Fold(self.world.chan, self.world.blobs.get)
+        self.index = Index(self.fold)
         self.given = {"a": 0, "b": 0}
         self.now = 0
         self.take()
@@ -37,7 +39,7 @@ class Desk:
     def client(self):
         view = SimpleNamespace(fold=self.fold, letter="a", peer="b")
         return SimpleNamespace(
-            view=view, messages=self.fold.messages, find=self.fold.find, clock=SimpleNamespace(now=lambda: self.now)
+            view=view, index=self.index, find=self.fold.find, clock=SimpleNamespace(now=lambda: self.now)
         )
 
     def shown(self, lang="en", plan=None, procedures=None):
