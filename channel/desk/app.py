@@ -26,15 +26,16 @@ from keys.errors import Problem, Refused, SecurityAlarm, Unavailable
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PAGES = (
-    "lock", "watch", "settings", "handover",
+    "lock", "watch", "settings", "compose", "handover",
     "thread", "receipts", "cases", "ladder",
     "log", "search", "glossary", "help", "start",
+    "review", "approvals", "link", "directory", "real_world",
 )  # fmt: skip
 """Modules of ``channel.desk.pages``, each with ``routes()``."""
 OUTSIDE = frozenset({"DESK_LINK", "DESK_HOST", "DESK_ORIGIN"})
 STATUS = {"NOT_FOUND": 404, "METHOD": 405, "TOO_BIG": 413, "FAULT": 500}
 MAX_FORM = 4 * 1024 * 1024
-LOCKED_TOO = frozenset({"lock", "unlock", "static", "events", "enter", "language", "autosave", "start", "start_file"})
+LOCKED_TOO = frozenset({"real-world", "break-in", "lock", "unlock", "static", "events", "enter", "language", "autosave", "start", "start_file"})
 """Routes that a locked desk answers."""
 
 

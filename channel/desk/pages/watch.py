@@ -15,6 +15,7 @@ from channel.client.present import Names, as_item, author
 from channel.client.procedures import read_procedures
 from channel.desk.open_desk import OpenDesk
 from channel.desk.plan import read_plan
+from channel.desk.referring import differing
 from channel.desk.showing import DESK, LANG, page, texts
 from channel.desk.watch_words import FALL_BACK, Shown
 from channel.i18n import Texts
@@ -57,6 +58,7 @@ async def show(request: web.Request) -> web.Response:
             "cases": [case for case in cases(client) if case.level is not None],
             "contacts": shown.contact_lines() if _unanswered(shown) else [],
             "procedures": shown,
+            "differing": differing(client),
         }
         return page(request, "watch.html", title="desk.watch.title", **values)
 
