@@ -38,6 +38,8 @@ class Copy:
     anchored: int = 0
     timed: int = 0
     """Newest time of the *other* party's timed lines seen in this log's notes, in seconds."""
+    told: tuple[bytes, ...] = ()
+    """The notes that came with what is held, byte by byte: when they come again with nothing new, all was checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,11 @@ class View:
         ``Unavailable`` NODE_BEHIND when the node's newest note ends before the pinned one.
         """
         copy = self.copies[letter]
-        raws = [notes["newest"], notes["cosigned"], *notes["anchors"]]
-        offers = [self._offer(letter, raw) for raw in raws if raw]
-        if not offers:
+        raws = tuple(raw for raw in (notes["newest"], notes["cosigned"], *notes["anchors"]) if raw)
+        if not raws or (raws == copy.told and not records):
             return
+        copy.told = ()
+        offers = [self._offer(letter, raw) for raw in raws]
         if max(o.note.size for o in offers) < copy.logged:
             raise Unavailable("NODE_BEHIND", log=letter, have=copy.logged)
         first, start = len(copy.records), copy.frontier
@@ -118,6 +121,7 @@ class View:
         for offer in offers:
             self._credit(letter, offer)
         self._fold()
+        copy.told = raws
 
     def age(self, now: int) -> int:
         """Seconds since the newest time that the other party has signed. ``now`` in ms."""
