@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from errno import ENAMETOOLONG
 from importlib import import_module
 from importlib.resources import as_file, files
 from urllib.parse import quote
@@ -35,7 +36,7 @@ PAGES = (
 OUTSIDE = frozenset({"DESK_LINK", "DESK_HOST", "DESK_ORIGIN"})
 STATUS = {"NOT_FOUND": 404, "METHOD": 405, "TOO_BIG": 413, "FAULT": 500}
 MAX_FORM = 4 * 1024 * 1024
-LOCKED_TOO = frozenset({"real-world", "break-in", "lock", "unlock", "static", "events", "enter", "language", "autosave", "start", "start_file"})
+LOCKED_TOO = frozenset({"real-world", "say-real-world", "lock", "unlock", "static", "events", "enter", "language", "autosave", "start", "start_file"})
 """Routes that a locked desk answers."""
 
 
@@ -107,9 +108,15 @@ async def _guarded(request: web.Request, handler: Answer) -> web.StreamResponse:
         return problem_page(request, Refused("NOT_FOUND" if e.status == 404 else "METHOD"))
     except ConnectionError:
         raise  # nobody is there to be told
+    except OSError as e:
+        return problem_page(request, Refused("NOT_FOUND") if e.errno == ENAMETOOLONG else _fault(e))
     except Exception as e:  # noqa: BLE001  the last wall: named by its class, never with what was typed
-        return problem_page(request, Problem("FAULT", kind=type(e).__name__, where="desk"))
+        return problem_page(request, _fault(e))
     return response
+
+
+def _fault(e: Exception) -> Problem:
+    return Problem("FAULT", kind=type(e).__name__, where="desk")
 
 
 def _to_lock(request: web.Request) -> web.Response:

@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from channel.client.present import Names
+from channel.desk.break_in import lasting
 from channel.desk.ringing import Ring, rings
 from channel.i18n import Texts
-from keys.plain import utc
+from keys.plain import plain, utc
 
 if TYPE_CHECKING:
     from channel.desk.open_desk import OpenDesk
@@ -21,6 +22,7 @@ PAGES = (
     ("settings", "/settings", "g s"), ("help", "/help", "?"),
 )  # fmt: skip
 """(texts, address, keys) of the pages that can be gone to from anywhere."""
+BREAK_INS = 3
 RUNNING, PAUSED = "running", "paused"
 
 
@@ -80,7 +82,7 @@ class Bar:
     @property
     def level(self) -> str | None:
         """The channel's level."""
-        return None if self._view.fold.charter is None else self._view.fold.level()
+        return None if self._view.fold.charter is None else self._view.index.level()
 
     @property
     def suspended(self) -> bool:
@@ -109,6 +111,18 @@ class Bar:
         if link["address"] > 1:
             return Line("alternate", "◍", {"count": waiting})
         return Line("up", "●", {"time": utc(link["heard"])})
+
+    @property
+    def break_ins(self) -> list[dict[str, str]]:
+        """Who has said REAL WORLD, newest first, until control goes on: party, person and time. Names are made plain."""
+        return [
+            {
+                "party": self._view.fold.party(each.letter).code,
+                "who": plain(self._names.person(each.letter, each.signer.person)),
+                "time": utc(each.ts),
+            }
+            for each in reversed(lasting(self._desk.client))
+        ][:BREAK_INS]
 
     @property
     def exercise_time(self) -> str:

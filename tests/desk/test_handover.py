@@ -48,7 +48,8 @@ async def crisis(room):
     await room.sit("cn", "expert-1")
     async with room.desk("cn").working() as client:
         waiting = await drafts.propose(
-            client, Draft(fmt="F03", body=FACTS | {"line": "一句话"}, lang="zh", level="crisis", cosign=tuple(kids.values()))
+            client,
+            Draft(fmt="F03", body=FACTS | {"line": "一句话"}, lang="zh", level="crisis", cosign=tuple(kids.values())),
         )
     for seat in kids:
         await room.sit("cn", seat)

@@ -135,7 +135,9 @@ def _choice(desk: OpenDesk, client: Client, at: AtPost) -> Choice:
         post, own = at.post(), at.own
     except Refused:
         return Choice("none")
-    named = {name: m for name, m in by_name(client.view.fold.party(client.view.letter)).items() if name in desk.home.seats()}
+    named = {
+        name: m for name, m in by_name(client.view.fold.party(client.view.letter)).items() if name in desk.home.seats()
+    }
     if post.holder is None:
         return Choice("take", post.seat)
     if post.holder.kid != own.kid:
@@ -150,6 +152,7 @@ def _of(named: dict[str, Member], own: Member, *roles: str) -> tuple[str, ...]:
 
 def _mark(shown: Shown) -> str:
     """Which list was shown: it changes when something comes, is read, or is answered, and not with the time."""
+
     def listed(opens: list[Open]) -> list[Any]:
         return [(each.message.verdict.number, each.level, [r.name for r in each.receipts]) for each in opens]
 
