@@ -26,7 +26,7 @@ from keys.codec import pack, unpack
 from keys.documents import Pop
 from keys.envelope import read_envelope
 from keys.errors import Malformed, Refused, Unverified, WrongUse
-from keys.identity import PublicKey, read_key
+from keys.identity import PublicKey, check_key, read_key
 from keys.keyring import AT_REST, Cost, Passphrase, show_keys, write_file, write_keys
 from keys.keyring import new_key as fresh
 from keys.pop import Claim, check_pop, make_kem_pop, make_pop, open_challenge
@@ -85,6 +85,10 @@ def read_request(raw: bytes, root: bytes) -> KeyRequest:
     """A request whose proof holds, for a party whose root version 1 has this payload hash. ``Malformed`` PARSE, ``Refused`` POP."""
     found = unpack(raw, KeyRequest)
     signer, seal = read_key(found.sign), read_key(found.seal)
+    if (signer.suite, seal.suite) != (SIGN, SEAL):
+        raise Refused("POP", why="not for this member")
+    for key in (signer, seal):
+        check_key(key, found.mode)
     claim = Claim(party=found.party, root=root, person=found.person, seat=found.seat, role=found.role)
     check_pop(found.pop, claim, {signer.kid: signer, seal.kid: seal}, signer)
     return found

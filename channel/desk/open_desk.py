@@ -21,6 +21,7 @@ from channel.client import drafts, unlocking
 from channel.client.client import Client, SeatKeys
 from channel.client.home import DeskHome
 from channel.desk.opened import OpenedTexts
+from channel.desk.windows import Windows
 from keys.errors import Problem, Refused, SecurityAlarm, Unavailable, Unverified
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 10.0
 """How often the node is asked how the line is, and for its time."""
 AGAIN_SECONDS = 2.0
+FEED_SECONDS = NODE_SECONDS = 10.0
+"""How long the node's answers are waited for."""
 IDLE_SECONDS = 900.0
 WARN_SECONDS = 300.0
 SKEW_MS = 2_000
@@ -46,8 +49,9 @@ class OpenDesk:
         self, home: DeskHome, *, clock: Clock, random: Callable[[int], bytes], idle_seconds: float = IDLE_SECONDS
     ) -> None:
         self.home, self.clock, self.random = home, clock, random
-        self.client = Client(home, None, "", clock=clock, random=random)
+        self.client = Client(home, None, "", clock=clock, random=random, seconds=NODE_SECONDS)
         self.opened = OpenedTexts(self.client)
+        self.windows = Windows(clock)
         self.idle_seconds = idle_seconds
         self.version = 0
         self.fault: Problem | None = None
@@ -119,6 +123,8 @@ class OpenDesk:
     def lock(self) -> None:
         """Forget the keys and what they opened; the session and its feed stay."""
         self._flash = []
+        self.windows.forget()
+        self.opened.forget()
         self.client.lock()
         self.tell()
 
@@ -231,9 +237,12 @@ class OpenDesk:
                 return
             async with self._busy:
                 await self._sit(self.client.keys)
+        elif self.fault is not None:  # out of turn: a node that hangs holds nobody up but this task
+            self.client.wire.url = unlocking.node_url(self.home)
+            await self.client.wire.health()
         await self._take()
         events = self.client.wire.feed(self.client.view.sizes())
-        async with self._busy:  # its request is in its place among the session's; it answers at once
+        async with self._busy, asyncio.timeout(FEED_SECONDS):  # its request is in its place; it answers at once
             await anext(events)
         await self._take()
         async for _ in events:
@@ -260,7 +269,7 @@ class OpenDesk:
         while True:
             with suppress(Problem):
                 async with self._busy:  # requests of a session have an order
-                    if self.client.wire.has_session:
+                    if self.client.wire.has_session and self.fault is None:
                         await self._ask_line()
             await asyncio.sleep(LOOK_SECONDS)
 

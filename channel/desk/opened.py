@@ -121,8 +121,9 @@ class OpenedTexts:
 def _words(book: Book, payload: Payload, body: Mapping[str, Any]) -> Iterator[str]:
     """All that a message says: what people wrote first, and its codes in both languages."""
     form = book.files.formats.get(payload.fmt)
-    for name, value in body.items():
-        yield from _of_value(book, None if form is None else book.field(form, name), value)
+    rules = {name: None if form is None else book.field(form, name) for name in body}
+    for name in sorted(body, key=lambda name: (rule := rules[name]) is not None and rule.type != "text"):
+        yield from _of_value(book, rules[name], body[name])
     if "entry" in body:
         coded = (book.coded_text(str(body["entry"]), body.get("slots", {}), lang) for lang in ("en", "zh"))
         yield from (said for said in coded if said)

@@ -34,6 +34,7 @@ STATES = (
     "channel.suspended", "channel.frozen",
 )  # fmt: skip
 RULES = ("numbers", "dates", "times", "units", "percent", "places")
+TYPED = ("en", "zh", "why")
 FIRST_LISTS = ("prec", "role", "standing", "answer", "correction")
 LEFT_OUT = frozenset({"header", "unit"})
 """Lists of the book that are labels of the page, no words of their own."""
@@ -80,7 +81,7 @@ async def show(
             status=400 if problem else 200,
             asked=asked,
             sections=[section for section in found if section.terms],
-            typed=typed or {},
+            typed=typed or dict.fromkeys(TYPED, ""),
             problem=problem,
         )
 
@@ -88,7 +89,7 @@ async def show(
 async def propose(request: web.Request) -> web.Response:
     """A proposal, as a note of the own side, where everybody who reads messages finds it."""
     form, desk, said = await read_post(request), request.app[DESK], texts(request[LANG]).say
-    typed = {name: form.text(name) for name in ("en", "zh", "why")}
+    typed = {name: form.text(name) for name in TYPED}
     try:
         if not typed["en"] and not typed["zh"]:
             raise WrongUse("NOTHING_TO_SEE")

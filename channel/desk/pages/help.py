@@ -10,7 +10,7 @@ from channel.desk.pages.glossary import STATES
 from channel.desk.showing import DESK, LANG, page, texts
 from channel.protocol.charter import ORDER
 
-KEYS = ("j", "k", "o", "a", "r", "c", "Ctrl+Enter", "[", "]", "g x", "Enter")
+KEYS = ("j", "k", "o", "a", "r", "c", "Ctrl+Enter", "e", "x", "n", "f", "q", "[", "]", "g x", "Enter")
 """Keys beside those that lead to a page; each has a text ``desk.help.key_…``."""
 NAMES = {"Ctrl+Enter": "review", "[": "older", "]": "newer", "g x": "lock", "Enter": "enter"}
 TROUBLE = ("line_down", "line_limited", "locked", "alarm", "stale", "suspended", "late", "fork", "clock", "no_news")
