@@ -60,6 +60,11 @@ class Waiting:
         return (self.document.from_, *(cosign if isinstance(cosign, tuple) else ()))
 
     @property
+    def ph(self) -> bytes | None:
+        """The payload hash of the message that it is."""
+        return None if self.said is None else _ph(self.said)
+
+    @property
     def missing(self) -> tuple[bytes, ...]:
         """Key ids of those who have not signed."""
         return tuple(kid for kid in self.signers if kid not in self.signatures)
