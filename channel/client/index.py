@@ -11,7 +11,7 @@ unless something else is said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
@@ -124,8 +124,12 @@ class Index:
 
     def case(self, ph: bytes | None) -> list[MessageView]:
         """The messages of a case by its opening's payload hash, in display order; None: those that stand in no case."""
+        return self._views(self.entries(ph))
+
+    def entries(self, ph: bytes | None) -> Sequence[Entry]:
+        """The same as they were judged, in the order in which they came."""
         self._learn()
-        return self._views(self._cases.get(ph, ()))
+        return self._cases.get(ph, ())
 
     def openings(self, *, closed: bool | None = None) -> list[bytes]:
         """The payload hashes of cases, in display order of their openings: of all, of the closed or of the open ones."""

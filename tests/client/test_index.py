@@ -59,6 +59,7 @@ def check_messages(index: Index, fold: Fold) -> None:
     messages, _ = walked(fold)
     for case in {m.case for m in messages}:
         assert index.case(case) == [m for m in messages if m.case == case]
+        assert {e.ph for e in index.entries(case)} == {m.ph for m in messages if m.case == case}
     openings = [m.ph for m in messages if m.case == m.ph]
     assert index.openings() == openings
     assert index.openings(closed=True) == [ph for ph in openings if fold.case_level(ph) is None]

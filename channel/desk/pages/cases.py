@@ -23,7 +23,8 @@ from channel.protocol.verdicts import MessageView
 from keys.errors import Refused, WrongUse
 
 A_PAGE = 20
-"""Cases on one page of the board, open and closed apart."""
+CLOSED_A_PAGE = 8
+"""Cases on one page of the board, open and closed apart; the closed ones are folded away, and few are looked for."""
 MESSAGES = 50
 """Messages of a case on one page, the newest first shown."""
 CLOSE_FROM = ORDER[:2]
@@ -72,10 +73,10 @@ async def board(request: web.Request) -> web.Response:
             request,
             "cases.html",
             title="desk.cases.title",
-            rows=[_row_of(client, ph, said) for ph in _part(opened, at)],
-            closed_rows=[_row_of(client, ph, said) for ph in _part(closed, closed_at)],
-            opened=_Pages(at, len(opened)),
-            closed=_Pages(closed_at, len(closed)),
+            rows=[_row_of(client, ph, said) for ph in _part(opened, at, A_PAGE)],
+            closed_rows=[_row_of(client, ph, said) for ph in _part(closed, closed_at, CLOSED_A_PAGE)],
+            opened=_Pages(at, len(opened), A_PAGE),
+            closed=_Pages(closed_at, len(closed), CLOSED_A_PAGE),
             own_suspended=own,
             other_suspended=other,
             official=need(said, client.view.fold.policy(client.view.letter).sign.official),
@@ -89,11 +90,12 @@ class _Pages:
 
     at: int
     count: int
+    size: int
 
     @property
     def last(self) -> int:
         """The last page's number, from 0."""
-        return max(0, (self.count - 1) // A_PAGE)
+        return max(0, (self.count - 1) // self.size)
 
 
 def _formats(client: Client, said: Texts) -> dict[str, str]:
@@ -101,8 +103,8 @@ def _formats(client: Client, said: Texts) -> dict[str, str]:
     return {code: form.text(said.lang) for code, form in client.book().files.formats.items()}
 
 
-def _part(phs: Sequence[bytes], at: int) -> Sequence[bytes]:
-    return phs[at * A_PAGE : (at + 1) * A_PAGE]
+def _part(phs: Sequence[bytes], at: int, size: int) -> Sequence[bytes]:
+    return phs[at * size : (at + 1) * size]
 
 
 def _number(request: web.Request, name: str) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from channel.client import watch
-from channel.client.cases import cases
+from channel.client.cases import openings, read_case
 from channel.client.client import Client
 from channel.client.gist import told
 from channel.client.present import Names, as_item, author
@@ -55,7 +55,7 @@ async def show(request: web.Request) -> web.Response:
             "owed": [_item(desk, client, shown, each, said) for each in shown.owed],
             "awaited": [_item(desk, client, shown, each, said) for each in shown.awaited],
             "posts": shown.post_lines(),
-            "cases": [case for case in cases(client) if case.level is not None],
+            "cases": [read_case(client, client.find(ph)) for ph in openings(client, closed=False)],
             "contacts": shown.contact_lines() if _unanswered(shown) else [],
             "procedures": shown,
             "differing": differing(client),
