@@ -34,10 +34,10 @@ OUTLINES: Mapping[str, str] = {
 }
 """The shape of each level around its middle, as the words of the glossary show them."""
 STEP_HEIGHT, STEP_WIDTH = 48, 296
-GUTTER, ROW, HEAD, FOOT = 112, 40, 30, 52
+GUTTER, ROW, HEAD, FOOT = 118, 40, 30, 52
 GAP, SHARE = 62, 12
 """Between two points of a timeline: so much at least, and so much more to be shared out by time."""
-STRIP_WIDTH, STRIP_TEXT = 296, 13
+STRIP_WIDTH = 296
 
 
 def ladder(levels: Sequence[str], here: str | None, lang: str) -> Markup:
@@ -47,9 +47,10 @@ def ladder(levels: Sequence[str], here: str | None, lang: str) -> Markup:
     parts = []
     for at, code in enumerate(reversed(levels)):
         y = at * STEP_HEIGHT
-        mark = f'<text class="on-{code}" x="{STEP_WIDTH - 12}" y="{y + 37}" text-anchor="end">◀ {escape(say("desk.pictures.here"))}</text>' if code == here else ""  # fmt: skip
+        here_mark = ' data-here=""' if code == here else ""
+        mark = _here(code, y, say("desk.pictures.here")) if code == here else ""
         parts.append(
-            f'<g data-level="{code}"{" data-here" if code == here else ""}>'
+            f'<g data-level="{code}"{here_mark}>'
             f'<rect class="fill-{code}" x="2" y="{y + 2}" width="{STEP_WIDTH - 4}" height="{STEP_HEIGHT - 4}" rx="4"/>'
             f"{_double(2, y + 2, STEP_WIDTH - 4, STEP_HEIGHT - 4) if code == 'principals' else ''}"
             f"{_shape(code, 20, y + 17)}"
@@ -71,12 +72,16 @@ def timeline(history: Sequence[LevelStep], lang: str, now: int) -> Markup:
         return Markup("")
     times = [_ts(step) for step in history]
     ended = history[-1].level is None
-    xs = _places([*times, times[-1] if ended else max(now, times[-1])])
+    xs = _places(times if ended else [*times, max(now, times[-1])])
     rows: list[str | None] = [*reversed(ORDER), *([None] if any(step.level is None for step in history) else [])]
     ys = {code: HEAD + at * ROW for at, code in enumerate(rows)}
-    width, foot = xs[-1] + 34, HEAD + len(rows) * ROW
+    width, foot = xs[-1] + 40, HEAD + len(rows) * ROW
     parts = [_row(code, y, width, lang) for code, y in ys.items()]
     parts += [f'<line class="faint" x1="{GUTTER}" y1="{foot - 12}" x2="{width}" y2="{foot - 12}"/>']
+    parts += [
+        f'<line class="drop" x1="{x}" y1="{ys[step.level] + 10}" x2="{x}" y2="{foot - 8}"/>'
+        for x, step in zip(xs, history, strict=False)
+    ]
     parts += [f'<path class="way" d="{_way(history, xs, ys)}"/>']
     parts += [
         _point(step, at, (xs[at], ys[step.level]), (foot, times[at - 1] if at else None), lang)
@@ -153,6 +158,11 @@ def _shape(code: str, x: float, y: float) -> str:
     return f'<path class="{kind}-{code}" transform="translate({x} {y})" d="{OUTLINES[code]}"/>'
 
 
+def _here(code: str, y: int, word: str) -> str:
+    """The mark at the step that holds now."""
+    return f'<text class="on-{code}" x="{STEP_WIDTH - 12}" y="{y + 39}" text-anchor="end">◀ {escape(word)}</text>'
+
+
 def _double(x: float, y: float, width: float, height: float) -> str:
     """The second border of the highest level."""
     return f'<rect class="inner" x="{x + 3}" y="{y + 3}" width="{width - 6}" height="{height - 6}" rx="2"/>'
@@ -213,7 +223,7 @@ def _point(step: LevelStep, at: int, place: tuple[int, int], foot: tuple[int, in
     return (
         f'<g class="point" data-number="{escape(step.message.verdict.number)}" data-op="{escape(step.op)}" '
         f'data-level="{step.level or "closed"}" data-ts="{ts}"><title>{escape(_told(step, at, lang))}</title>'
-        f'<line class="drop" x1="{x}" y1="{y + 10}" x2="{x}" y2="{axis - 8}"/>{_chip(step.level, x, y)}'
+        f"{_chip(step.level, x, y)}"
         f'<text class="halo" x="{x}" y="{y - 15}" text-anchor="middle">{word}</text>'
         f'<text class="strong" x="{x}" y="{axis + 6}" text-anchor="middle">{at + 1}</text>'
         f'<text x="{x}" y="{axis + 23}" text-anchor="middle">{utc(ts)[11:16]}</text>'

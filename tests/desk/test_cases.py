@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
 from channel.client import drafts
@@ -55,9 +56,7 @@ async def raised_by_two(room, party, number, to, second="duty"):
     desk = room.desk(party)
     async with desk.working() as client:
         move, _ = move_of(client, find_case(client, number), "raise", to)
-        member = next(
-            m for m in client.view.fold.party(client.view.letter).members.values() if m.seat == second
-        )
+        member = next(m for m in client.view.fold.party(client.view.letter).members.values() if m.seat == second)
         draft = Draft(fmt="F12", body={}, lang="en", case=ph_of(room, party, number), move=move, cosign=(member.kid,))
         waiting = await drafts.propose(client, draft)
     async with desk.as_second(second, kept_passphrase(desk.home)) as client:
@@ -254,7 +253,12 @@ async def test_a_number_that_is_no_case_is_said(room):
 async def test_chinese_says_the_same(room, played):
     """Board and case in Chinese: the words of the glossary, tagged as Chinese."""
     page = await looked_at(room, f"/cases/{played}", "cn", "zh")
-    for text in ("△ 专家磋商", "S1 特别重大", "仅为本渠道代码，不替代任何一方的国内定级。", "上调级别仅为提请关注，不含指责之意。"):
+    for text in (
+        "△ 专家磋商",
+        "S1 特别重大",
+        "仅为本渠道代码，不替代任何一方的国内定级。",
+        "上调级别仅为提请关注，不含指责之意。",
+    ):
         await expect(page.locator("main")).to_contain_text(text)
     picture = page.locator("svg.picture")
     assert await picture.get_attribute("lang") == "zh-Hans"
@@ -275,6 +279,17 @@ async def test_a_narrow_page_does_not_scroll_sideways(room, played):
         "e => parseFloat(getComputedStyle(e).fontSize) * e.ownerSVGElement.getBoundingClientRect().width / e.ownerSVGElement.viewBox.baseVal.width"
     )
     assert size >= 12
+
+
+async def test_nothing_keeps_anybody_out(room, played):
+    """axe finds no serious violation on board, case and levels, in either language."""
+    for lang in ("en", "zh"):
+        page = await looked_at(room, "/cases", lang=lang)
+        for path in ("/cases", f"/cases/{played}", "/ladder"):
+            await page.goto(f"http://{room.served['us'].entry.host}{path}")
+            found = (await Axe().run(page)).response["violations"]
+            bad = [(v["id"], [n["html"] for n in v["nodes"]]) for v in found if v["impact"] in ("serious", "critical")]
+            assert bad == [], path
 
 
 async def test_no_level_is_a_number(room, played):

@@ -16,7 +16,7 @@ from channel.client.procedures import read_procedures
 from channel.desk.pictures import ladder
 from channel.desk.showing import DESK, LANG, level, page, texts
 from channel.i18n import LANGUAGES, Texts
-from channel.protocol.charter import ORDER, Level, Policy
+from channel.protocol.charter import ORDER, Level, Policy, Slots
 
 DEADLINES = ("read", "engaged", "informed", "reply", "update")
 
@@ -76,10 +76,16 @@ def _step(rule: Level, said: Texts) -> Step:
         code=rule.code,
         means=said.say(f"desk.ladder.means_{rule.code}"),
         prec=_precedence(rule, said),
-        enter=need(said, rule.enter),
-        lower="–" if rule.code == ORDER[0] else need(said, rule.lower),
+        enter=_who(said, rule.enter),
+        lower="–" if rule.code == ORDER[0] else _who(said, rule.lower),
         times={name: "–" if value is UNSET else said.duration(value) for name, value in given.items()},
     )
+
+
+def _who(said: Texts, slots: Slots) -> str:
+    """Who signs; the one signature of a level needs no brackets around its choices."""
+    words = need(said, slots)
+    return words.removeprefix("(").removesuffix(")") if len(slots) == 1 < len(slots[0]) else words
 
 
 def _precedence(rule: Level, said: Texts) -> str:
