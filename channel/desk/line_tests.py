@@ -49,8 +49,8 @@ def automatic(client: Client, now: int) -> list[LineTest]:
 def strip(tests: list[LineTest], letter: str, now: int) -> list[tuple[int, int, str]]:
     """The tests that one side asked as parts of time: each lasts until the next one."""
     own = [test for test in tests if test.letter == letter][-STRIP:]
-    ends = [*(test.t1 for test in own[1:]), now]
-    return [(test.t1, max(end, test.t1), STATES[test.state]) for test, end in zip(own, ends, strict=True)]
+    ends = [test.t1 for test in own[1:]]
+    return [(test.t1, max(end, test.t1), STATES[test.state]) for test, end in zip(own, [*ends, now], strict=False)]
 
 
 def by_people(client: Client) -> list[ByPerson]:

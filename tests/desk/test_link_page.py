@@ -76,7 +76,8 @@ async def test_nothing_to_carry_is_said_on_the_page(room):
     """While everything is delivered there is no file; what can't be read is said, and the lines stay."""
     page = await at(room, "us")
     async with room.desk("us").working() as client:
-        await client.wait(client.messages()[0].ph, "delivered", 20)
+        for message in client.messages():
+            await client.wait(message.ph, "delivered", 20)
     await expect(page.locator("#state")).to_contain_text("wait for the other side: 0")
     await page.goto(f"{room.served['us'].entry.origin}/link/carry/lines")
     await expect(page.locator("main")).to_contain_text("NOTHING_TO_CARRY")

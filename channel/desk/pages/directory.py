@@ -35,6 +35,7 @@ def routes() -> list[web.RouteDef]:
     """The addresses of this module."""
     return [
         web.get("/directory", show, name="directory"),
+        web.get("/directory/compare", show),  # what a comparison gave is looked at there: it is live too
         web.post("/directory/compare", compare),
         web.get("/directory/aloud/{key}", aloud, name="aloud"),
     ]

@@ -41,6 +41,7 @@ def routes() -> list[web.RouteDef]:
     return [
         web.get("/handover", show, name="handover"),
         web.get("/handover/leave", show_leave, name="handover-leave"),
+        *(web.get(f"/handover/{act}", show) for act in ("take", "hand")),  # where a refused form stands: it is live too
         web.post("/handover/take", take),
         web.post("/handover/hand", hand),
         web.post("/handover/leave", leave),

@@ -38,6 +38,7 @@ def routes() -> list[web.RouteDef]:
     """The addresses of this module."""
     return [
         web.get("/link", show, name="link"),
+        *(web.get(f"/link/{act}", show) for act in ("answer", "carry/in")),  # where a refused form stands: it is live too
         web.post("/link/test", test),
         web.post("/link/answer", answer),
         web.get("/link/card", card, name="link-card"),
