@@ -202,6 +202,24 @@ async def test_it_is_cancelled_within_the_five_seconds(room):
     assert room.console == []
 
 
+async def test_a_hold_that_was_left_does_not_go_by_itself(room):
+    """Who comes back after the five seconds, from a locked desk or another page, presses the button or cancels."""
+    page, desk = await room.page("us"), room.desk("us")
+    before = messages(desk)
+    id_ = await write(desk, fmt="F13", values=CODED, single=True)
+    await (await open_review(room, page, id_)).click()
+    await page.goto(f"{room.served['us'].entry.origin}/settings")
+    room.clock.ahead += 60
+    await page.goto(f"{room.served['us'].entry.origin}/review/{id_}/hold")
+    await expect(page.locator("#send-now")).to_be_enabled()
+    await expect(page.locator("#holding")).to_contain_text("0")
+    assert messages(desk) == before
+    await page.locator("#send-now").click()
+    await expect(page).to_have_url(re.compile(r"/m/US-"))
+    assert messages(desk) == before + 1
+    assert room.console == []
+
+
 async def test_the_hold_without_scripts(room):
     """The server counts the five seconds: pressed early nothing is sent, afterwards it is; Cancel is a link."""
     context = await room.context(java_script_enabled=False)

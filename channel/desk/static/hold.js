@@ -7,13 +7,14 @@ const button = document.getElementById("send-now");
 const end = performance.now() + Number(shown.dataset.left);
 let over = false;
 
-button.disabled = true; // it goes by itself
+const counting = Number(shown.dataset.left) > 0;
+button.disabled = counting; // it goes by itself; who comes back later presses it
 const stop = () => { over = true; };
 document.getElementById("cancel").addEventListener("click", stop);
 addEventListener("pagehide", stop);
 document.getElementById("cancel").focus();
 
-const timer = setInterval(() => {
+const timer = counting && setInterval(() => {
   const left = end - performance.now();
   shown.querySelector("b").textContent = String(Math.max(0, Math.ceil(left / 1000)));
   if (over) return void clearInterval(timer);
