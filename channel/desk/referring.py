@@ -5,7 +5,6 @@ Everything is looked up from the message itself, never searched for in a log.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -114,20 +113,19 @@ def difference(client: Client, message: MessageView) -> Difference | None:
 
 
 def differing(client: Client) -> list[Difference]:
-    """The open differences in open cases, oldest message first."""
-    known = client.view.fold.known()
+    """The open differences in open cases, as far as this person may read them."""
+    found = client.index.once(f"differing {client.keys.seal.kid.hex()}", lambda: _read_back_again(client))
+    return [each for ph in found if (each := difference(client, client.find(ph))) is not None]
+
+
+def _read_back_again(client: Client) -> list[bytes]:
+    """The payload hashes of messages in open cases that were understood differently; no text is kept."""
+    known, index = client.view.fold.known(), client.index
+    found: dict[bytes, None] = {}
     if known is None:
         return []
-    open_ = {ph for ph in known.ladder.cases if client.view.fold.case_level(ph) is not None}
-    found: dict[bytes, Difference] = {}
-    for e in list(known.messages.values()):
-        if e.doc.fmt != "F02" or e.doc.case not in open_:
-            continue
-        asked = known.messages.get(e.doc.refs[0]) if isinstance(e.doc.refs, tuple) else None
-        about = None if asked is None or asked.doc.fmt != "F02" else asked.doc.refs[0]  # only a word on a read-back
-        if about in known.messages and about not in found:
-            with suppress(Refused, Unverified, Malformed):
-                each = difference(client, client.find(about))
-                if each is not None:
-                    found[about] = each
-    return list(found.values())
+    for e in (e for ph in index.openings(closed=False) for e in index.entries(ph) if e.doc.fmt == "F02"):
+        read = known.messages.get(e.doc.refs[0])
+        if read is not None and read.doc.fmt == "F02" and read.doc.refs[0] in known.messages:  # a word on a read-back
+            found[read.doc.refs[0]] = None
+    return [ph for ph in found if difference(client, client.find(ph)) is not None]

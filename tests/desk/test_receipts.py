@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import expect
 
-from channel.client import drafts
+from channel.client import drafts, watch
 from channel.client.composing import Draft
 from channel.client.present import steps
 from channel.client.unlocking import kept_passphrase
+from channel.client.watch import Receipt
 from channel.desk.referring import differing
 from tests.desk.test_thread import FACTS, complaints, opens, sends
 
@@ -57,6 +58,21 @@ async def test_each_step_is_seen_by_the_other_side(room, step):
     await button.click()
     await expect(here.locator(".notice.done")).to_contain_text("nothing new was written")
     assert acks(room, "us", sent) == [step]
+    assert room.console == []
+
+
+async def test_what_is_not_answered_is_said_without_judging(room, monkeypatch):
+    """From the third step of the no-answer procedure: the step with its reason, and X6 or X1; no word about why."""
+    sent = await sends(room, "us", Draft(fmt="F03", body=FACTS | {"line": "no receipt seen"}, lang="en"))
+    late = (Receipt("read", 1_790_000_000_000, 3, "POST"), Receipt("reply", 1_790_000_000_000, 4, "READ"))
+    open_ = [watch.Open(room.desk("us").client.find(sent.ph), "attention", late)]
+    monkeypatch.setattr(watch, "awaited", lambda client: open_ if client is room.desk("us").client else [])
+    page = await opens(room, "us", sent.verdict.number)
+    read, reply = (page.locator(f"[data-state-name='{name}']") for name in ("read", "reply"))
+    await expect(read).to_contain_text("received by system, not yet read by a person")
+    await expect(read).to_contain_text(f"by your duty officer for message {sent.verdict.number}")
+    await expect(reply).to_contain_text("no reply seen yet. We draw no conclusion from this.")
+    await expect(read.locator(".countdown")).to_have_attribute("data-state", "over")
     assert room.console == []
 
 

@@ -132,7 +132,7 @@ async def test_what_a_peer_writes_stays_inside(room, text):
 
 async def test_what_a_hostile_desk_signs_stays_inside(room):
     """60 kB in one field, fields that no book has, their names in markup: marked, shown as text, the page whole."""
-    big = "".join(HOSTILE)[:7000] * 8
+    big = (("".join(HOSTILE[:3]) + "y" * 5000) * 12).encode()[:60_000].decode(errors="ignore")
     sent = await unchecked(room, {"line": big, "<i>x</i>\u202e": "<script>alert(2)</script>", "control": "K9\n\nEND"})
     page = await opens(room, "us", sent.verdict.number, viewport={"width": 320, "height": 700})
     await expect(page.locator("main")).to_contain_text("Do not act on it.")

@@ -86,12 +86,10 @@ async def thread(request: web.Request) -> web.Response:
 
 def message_of(client: Client, number: str) -> MessageView:
     """The message of a number; ``Refused`` NOT_FOUND."""
-    known = client.view.fold.known()
-    wanted = number.upper()
-    ph = None if known is None else next((e.ph for e in known.messages.values() if e.name == wanted), None)
-    if ph is None:
+    found = client.index.numbered(number.upper())
+    if found is None:
         raise Refused("NOT_FOUND")
-    return client.find(ph)
+    return found
 
 
 def show(request: web.Request, client: Client, message: MessageView, failed: Failed | None = None) -> web.Response:
