@@ -52,12 +52,17 @@ class HumanTest:
     """From receipt to answer, both in the answering side's clock."""
 
 
-def automatic(verdicts: Iterable[Verdict], test_s: int, now: int) -> list[LineTest]:
-    """Every automatic test of both sides, in the order of ``verdicts`` (each echo after what it answers)."""
+def automatic(
+    verdicts: Iterable[Verdict], test_s: int, now: int, seen: Sequence[Verdict] | None = None
+) -> list[LineTest]:
+    """Every automatic test of both sides, in the order of ``verdicts`` (each echo after what it answers).
+
+    ``seen``: all records of that time, where ``verdicts`` are the tests and echoes alone.
+    """
     found: dict[tuple[str, bytes], LineTest] = {}
     echoes: dict[tuple[str, bytes], Echo] = {}
     verdicts = list(verdicts)
-    sights = _Sights(verdicts)
+    sights = _Sights(verdicts if seen is None else seen)
     for v in verdicts:
         if v.reason:
             continue
@@ -82,16 +87,22 @@ def automatic(verdicts: Iterable[Verdict], test_s: int, now: int) -> list[LineTe
 class _Sights:
     """When each side had seen how much of the other's log, by the ``ts`` of its own records."""
 
-    def __init__(self, verdicts: Iterable[Verdict]) -> None:
-        self._seen: dict[str, list[int]] = {"a": [], "b": []}
-        self._ts: dict[str, list[int]] = {"a": [], "b": []}
-        for v in verdicts:
+    def __init__(self, verdicts: Sequence[Verdict]) -> None:
+        self._verdicts = verdicts
+        self._seen: dict[str, list[int]] = {}
+        self._ts: dict[str, list[int]] = {}
+
+    def _read(self) -> None:
+        self._seen, self._ts = {"a": [], "b": []}, {"a": [], "b": []}
+        for v in self._verdicts:
             if v.record is not None:
                 self._seen[v.letter].append(max([v.record.seen[1], *self._seen[v.letter][-1:]]))
                 self._ts[v.letter].append(v.record.ts)
 
     def before(self, test: Verdict, until: int) -> bool:
         """Whether the other side had seen a record by then, in its own clock."""
+        if not self._seen:  # most tests were answered, and nobody asks
+            self._read()
         other = "b" if test.letter == "a" else "a"
         first = bisect_right(self._seen[other], test.index)
         return first < len(self._ts[other]) and self._ts[other][first] <= until

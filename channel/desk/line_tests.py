@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from channel.client import linetests
 from channel.client.present import payload_of
+from channel.protocol.record import Echo, Test
 from keys.errors import Malformed, Refused, Unverified
 
 if TYPE_CHECKING:
@@ -39,10 +40,12 @@ def automatic(client: Client, now: int) -> list[LineTest]:
     """The newest automatic tests of both sides, oldest first."""
     fold = client.view.fold
 
-    def tail() -> list[Verdict]:
-        return [fold.verdict("ab"[e.p], e.i) for e in fold.ordered()[-TAIL:]]
+    def tail() -> tuple[list[Verdict], list[Verdict]]:
+        records = [fold.verdict("ab"[e.p], e.i) for e in fold.ordered()[-TAIL:]]
+        return [v for v in records if isinstance(v.doc, Test | Echo)], records
 
-    tests = linetests.automatic(client.index.once("tail", tail), fold.policy(client.view.letter).timers.test_s, now)
+    verdicts, records = client.index.once("tail", tail)
+    tests = linetests.automatic(verdicts, fold.policy(client.view.letter).timers.test_s, now, records)
     return sorted(tests, key=lambda test: test.t1)
 
 
