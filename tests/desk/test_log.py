@@ -116,6 +116,20 @@ def test_ten_times_the_records_are_converted_no_more_often(long, monkeypatch, gi
     assert counted[0] == counted[1] <= SIZE
 
 
+def test_what_does_not_count_is_shown_with_its_reason_and_nothing_that_it_says():
+    """A refused message and a leaf that can't be read stand in their places, marked, with the reason in words."""
+    world = World()
+    sent = world.send("a", "records")  # the records key signs nothing
+    world.raw("b", b"no record")
+    client = seat_at(world)
+    shown = {row.place: row for row in rows(client, cut_of(client, asked(kind="uncounted"), 0).entries, Texts("en"))}
+    refused, opaque = shown[f"CN:{sent.index}"], shown["US:4"]
+    assert len(shown) == 2
+    assert (refused.state, refused.said, refused.link) == ("refused", "", f"/r/CN:{sent.index}")
+    assert refused.why == "a signer's key does not count at this place"
+    assert (opaque.kind, opaque.why) == ("leaf", "it can't be read here and is kept as it is")
+
+
 # --- as people see it -------------------------------------------------------------------------------------------------
 
 

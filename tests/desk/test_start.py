@@ -119,9 +119,9 @@ async def test_from_no_key_to_the_roster_and_an_unlocked_desk(room):
         with client.view.lending(lent):
             await client.submit("roster", roster, tuple(sorted(lent)), tuple(lent.values()))
     desk.lock()
-    await page.goto(page.url.partition("/start")[0] + "/start?seat=expert-1.2")
+    await page.goto(room.served["us"].entry.origin + "/start?seat=expert-1.2")
     await expect(page.locator("#roster-state")).to_contain_text("The roster in the log names this key")
-    await page.goto(page.url.partition("/start")[0] + "/lock")
+    await page.goto(room.served["us"].entry.origin + "/lock")
     await page.select_option("#seat", "expert-1.2")
     await page.fill("#passphrase", SECRET)
     await page.get_by_role("button", name="Unlock").click()
@@ -157,7 +157,7 @@ async def test_a_key_without_a_request_gets_one_and_files_of_others_stay_unseen(
     home = room.desk("us").home
     joining.new_key(home, "duty.7", Passphrase(SECRET))
     page = await start(room, "us")
-    base = page.url.partition("/start")[0]
+    base = room.served["us"].entry.origin
     await page.goto(base + "/start?seat=duty.7")
     await page.fill("#request-person", "p.seven")
     await page.fill("#request-passphrase", "wrong")
