@@ -127,7 +127,7 @@ def test_what_does_not_count_is_shown_with_its_reason_and_nothing_that_it_says()
     assert len(shown) == 2
     assert (refused.state, refused.said, refused.link) == ("refused", "", f"/r/CN:{sent.index}")
     assert refused.why == "a signer's key does not count at this place"
-    assert (opaque.kind, opaque.why) == ("leaf", "it can't be read here and is kept as it is")
+    assert (opaque.kind, opaque.why) == ("unknown", "it can't be read here and is kept as it is")
 
 
 # --- as people see it -------------------------------------------------------------------------------------------------
