@@ -240,3 +240,31 @@ async def test_own_messages_have_no_receipt_to_sign(room):
     assert answer.status == 400
     assert "OWN_MESSAGE" in await answer.text()
     assert room.desk("us").client.find(sent.ph).acks == ()
+
+
+async def test_answers_and_corrections_start_a_draft(room):
+    """Reply, an answer by a code, a notice, and the correction of a receipt each lead to a draft that is about it."""
+    sent = await sends(room, "cn", Draft(fmt="F03", body=FACTS | {"line": "请答复"}, lang="zh"))
+    number = sent.verdict.number
+    page = await opens(room, "us", number)
+    await page.keyboard.press("r")
+    await page.wait_for_url("**/compose/*")
+    await expect(page.locator("main")).to_contain_text(number)
+    await at(page, f"/m/{number}")
+    await page.locator("form[action='/compose/new'] button[name='ans'][value='NOI']").click()
+    await page.wait_for_url("**/compose/*")
+    await expect(page.locator("main")).to_contain_text("no information at present")
+    await at(page, f"/m/{number}")
+    await page.locator("#acts button[value='read']").click()
+    await page.locator("[data-state-name='read'] a").click()
+    await page.locator("form[action='/compose/new']:has(input[value='WDR']) button").click()
+    await page.wait_for_url("**/compose/*")
+    record = f"US:{room.desk('us').client.find(sent.ph).acks[0].index}"
+    await expect(page.locator("main")).to_contain_text(record)
+    await expect(page.locator("main")).to_contain_text("F14")
+    own = await sends(room, "us", Draft(fmt="F03", body=FACTS | {"line": "own"}, lang="en"))
+    await at(page, f"/m/{own.verdict.number}")
+    await page.locator("form[action='/compose/new']:has(input[value='COR']) button").click()
+    await page.wait_for_url("**/compose/*")
+    await expect(page.locator("main")).to_contain_text(own.verdict.number)
+    assert room.console == []
