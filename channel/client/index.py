@@ -49,8 +49,9 @@ class Index:
     def _begin(self) -> None:
         self._at = [0, 0]
         self._cases: dict[bytes | None, list[Entry]] = {}
-        self._openings: list[Entry] = []
-        self._levels: dict[bytes, str | None] = {}
+        self._openings: dict[bytes, Entry] = {}
+        self._open: dict[bytes, str] = {}
+        """The level of each case that is open."""
         self._numbers: dict[str, Entry] = {}
         self._short: dict[bytes, list[Entry]] = {}
         self._authored: dict[bytes, Entry] = {}
@@ -82,7 +83,11 @@ class Index:
                     moved |= self._message(e)
             self._at[p] = len(side.entries)
         for ph in moved:
-            self._levels[ph] = self._fold.case_level(ph)
+            level = self._fold.case_level(ph)
+            if level is None:
+                self._open.pop(ph, None)
+            else:
+                self._open[ph] = level
         return t
 
     def _take(self, e: Entry) -> None:
@@ -117,7 +122,7 @@ class Index:
         if header.fmt == "F02" and refs:
             self._translations.setdefault(refs[0], []).append(e)
         if opens(header):
-            self._openings.append(e)
+            self._openings[e.ph] = e
         return {case} if case is not None and (op(e) or opens(header)) else set()
 
     # --- messages -----------------------------------------------------------------------------------------------------
@@ -136,13 +141,14 @@ class Index:
         return list(self.once(f"openings {closed}", lambda: self._opened(closed=closed)))
 
     def _opened(self, *, closed: bool | None) -> list[bytes]:
-        found = [e for e in self._openings if closed is None or (self._levels[e.ph] is None) == closed]
-        return [e.ph for e in sorted(found, key=self._place)]
+        cases = self._open if closed is False else self._openings.keys()
+        found = sorted(cases, key=lambda ph: self._place(self._openings[ph]))
+        return [ph for ph in found if not (closed and ph in self._open)]
 
     def level(self) -> str:
         """The channel's level: the highest of its open cases, else routine."""
         self._learn()
-        return max((level for level in self._levels.values() if level is not None), key=ORDER.index, default=ORDER[0])
+        return max(self._open.values(), key=ORDER.index, default=ORDER[0])
 
     def numbered(self, number: str) -> MessageView | None:
         """The message of a number."""
