@@ -25,7 +25,7 @@ from channel.client.index import Index
 from channel.client.seats import seat_of
 from channel.client.side import SideLog
 from channel.client.view import LETTERS, View, blobs_named
-from channel.client.wire import Wire
+from channel.client.wire import SECONDS, Wire
 from channel.clock import Clock
 from channel.protocol.formats import Book
 from channel.protocol.header import Payload
@@ -71,12 +71,19 @@ class Client:
     """One person's desk. ``keys`` None: a locked desk shows headers of the home's copy until somebody takes it over."""
 
     def __init__(
-        self, home: DeskHome, keys: SeatKeys | None, url: str, *, clock: Clock, random: Callable[[int], bytes]
+        self,
+        home: DeskHome,
+        keys: SeatKeys | None,
+        url: str,
+        *,
+        clock: Clock,
+        random: Callable[[int], bytes],
+        seconds: float = SECONDS,
     ) -> None:
         self.home, self.clock, self.random = home, clock, random
         self._keys = keys
         self.view = View(home)
-        self.wire = Wire(url, home.node_cert, self.view.chan)
+        self.wire = Wire(url, home.node_cert, self.view.chan, seconds)
         self.side = SideLog(self.wire)
         self.dropped: list[Problem] = []
         """What was kept to be sent, and then was refused: it will never be sent, and a person has to be told."""

@@ -36,7 +36,21 @@ PAGES = (
 OUTSIDE = frozenset({"DESK_LINK", "DESK_HOST", "DESK_ORIGIN"})
 STATUS = {"NOT_FOUND": 404, "METHOD": 405, "TOO_BIG": 413, "FAULT": 500}
 MAX_FORM = 4 * 1024 * 1024
-LOCKED_TOO = frozenset({"real-world", "say-real-world", "lock", "unlock", "static", "events", "enter", "language", "autosave", "start", "start_file"})
+LOCKED_TOO = frozenset(
+    {
+        "real-world",
+        "say-real-world",
+        "lock",
+        "unlock",
+        "static",
+        "events",
+        "enter",
+        "language",
+        "autosave",
+        "start",
+        "start_file",
+    }
+)
 """Routes that a locked desk answers."""
 
 
@@ -88,34 +102,39 @@ async def _guarded(request: web.Request, handler: Answer) -> web.StreamResponse:
     desk = request.app[DESK]
     request[LANG] = desk.setting("lang")
     try:
-        request.app[ENTRY].check(request)
-        name = request.match_info.route.name or ""
-        if request.method == "POST" or not (name in LOCKED_TOO or "part" in request.query):
-            desk.touch()
-        if desk.locked and name not in LOCKED_TOO:
-            return _to_lock(request)
-        response = await handler(request)
-        if request.method == "POST":
-            desk.tell()
-    except Problem as e:
+        return await _answered(request, desk, handler)
+    except ConnectionError:
+        raise  # nobody is there to be told
+    except Exception as e:
+        if isinstance(e, web.HTTPException) and e.status < 400:
+            raise
         if isinstance(e, SecurityAlarm):
             desk.alarm = e
             desk.tell()
-        return problem_page(request, e)
-    except web.HTTPException as e:
-        if e.status < 400:
-            raise
-        return problem_page(request, Refused("NOT_FOUND" if e.status == 404 else "METHOD"))
-    except ConnectionError:
-        raise  # nobody is there to be told
-    except OSError as e:
-        return problem_page(request, Refused("NOT_FOUND") if e.errno == ENAMETOOLONG else _fault(e))
-    except Exception as e:  # noqa: BLE001  the last wall: named by its class, never with what was typed
-        return problem_page(request, _fault(e))
+        return problem_page(request, _problem_of(e))
+
+
+async def _answered(request: web.Request, desk: OpenDesk, handler: Answer) -> web.StreamResponse:
+    request.app[ENTRY].check(request)
+    name = request.match_info.route.name or ""
+    if request.method == "POST" or not (name in LOCKED_TOO or "part" in request.query):
+        desk.touch()
+    if desk.locked and name not in LOCKED_TOO:
+        return _to_lock(request)
+    response = await handler(request)
+    if request.method == "POST":
+        desk.tell()
     return response
 
 
-def _fault(e: Exception) -> Problem:
+def _problem_of(e: Exception) -> Problem:
+    """What went wrong as a person is told it; the last wall names the class, never what was typed."""
+    if isinstance(e, Problem):
+        return e
+    if isinstance(e, web.HTTPException):
+        return Refused("NOT_FOUND" if e.status == 404 else "METHOD")
+    if isinstance(e, OSError) and e.errno == ENAMETOOLONG:
+        return Refused("NOT_FOUND")
     return Problem("FAULT", kind=type(e).__name__, where="desk")
 
 

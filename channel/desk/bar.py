@@ -92,7 +92,9 @@ class Bar:
     @property
     def stale(self) -> str:
         """The newest time that the other side has signed, where it is too old; else ""."""
-        if self._view.fold.charter is None or self._view.age(self._desk.now()) <= self._view.stale_after():
+        # The later of both clocks: a node that shows old notes may well tell an old time.
+        now = max(self._desk.now(), self._desk.clock.now())
+        if self._view.fold.charter is None or self._view.age(now) <= self._view.stale_after():
             return ""
         newest = max(copy.timed for copy in self._view.copies.values())
         return utc(newest * 1000) if newest else "–"

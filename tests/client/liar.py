@@ -30,7 +30,7 @@ class Liar:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(home / "tls-cert.pem", home / "tls-key.pem")
         connector = aiohttp.TCPConnector(ssl=pinned_context(self._parties.cert(self._code)))
-        self._http = aiohttp.ClientSession(connector=connector)
+        self._http = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
         app = web.Application(client_max_size=1 << 25)
         app.router.add_route("*", "/{path:.*}", self._carry)
         self._runner = web.AppRunner(app, shutdown_timeout=0.5, access_log=None)
@@ -47,6 +47,8 @@ class Liar:
         self.asked.append((request.method, path, body))
         url = URL(self._parties.url(self._code) + path, encoded=True)
         headers = {k: v for k, v in request.headers.items() if k == "DCX-Session"}
+        if "/feed" in path:
+            return await self._stream(request, url, headers)
         async with self._http.request(request.method, url, data=body or None, headers=headers) as answer:
             status, raw = answer.status, await answer.read()
         for word, lie in self.lies.items():
@@ -55,6 +57,15 @@ class Liar:
                 said = await said if asyncio.iscoroutine(said) else said
                 status, raw = said if isinstance(said, tuple) else (status, said)
         return web.Response(status=status, body=raw)
+
+    async def _stream(self, request, url, headers):
+        """The feed, piece by piece, each as its lie makes it."""
+        async with self._http.get(url, headers=headers) as answer:
+            response = web.StreamResponse(status=answer.status)
+            await response.prepare(request)
+            async for some in answer.content.iter_any():
+                await response.write(self.lies.get("/feed", lambda _, raw: raw)(request.raw_path, some))
+        return response
 
 
 def changed(change):

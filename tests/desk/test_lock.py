@@ -8,16 +8,17 @@ import re
 import signal
 
 import aiohttp
-import pytest
+import pytest_asyncio
 from playwright.async_api import expect
 
 from channel.desk.open_desk import WARN_SECONDS
+from tests.desk.conftest import holds
 
 SECRET = "SECRET-WORDS-OF-A-BODY"
 HOURS = 3600.0
 
 
-@pytest.fixture(autouse=True)
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
 async def as_before(room):
     """Each test begins with an hour's idle time, the right clock and an open desk."""
     room.clock.ahead = 0.0
@@ -34,18 +35,13 @@ async def locked(room, page):
     await expect(page.locator("body")).to_have_attribute("data-locked", "yes")
 
 
-async def states(room, page, count=1):
-    """What the page is told, as it is told it."""
+async def state(room, page):
+    """What the page is told now, as it is told it."""
     (cookie,) = await page.context.cookies(room.origin("us"))
-    found = []
-    async with aiohttp.ClientSession() as http:
-        headers = {"Cookie": f"{cookie['name']}={cookie['value']}"}
-        async with http.get(room.origin("us") + "/events", headers=headers) as events:
-            async for line in events.content:
-                if line.startswith(b"data: "):
-                    found.append(json.loads(line[6:]))
-                    if len(found) == count:
-                        return found
+    headers = {"Cookie": f"{cookie['name']}={cookie['value']}"}
+    async with aiohttp.ClientSession() as http, http.get(room.origin("us") + "/events", headers=headers) as events:
+        await events.content.readline()
+        return json.loads((await events.content.readline()).removeprefix(b"data: "))
 
 
 async def test_it_locks_after_idle_and_warns_before(room):
@@ -55,7 +51,7 @@ async def test_it_locks_after_idle_and_warns_before(room):
     desk.touch()
     desk.idle_seconds = 900.0
     room.clock.ahead = 900.0 - WARN_SECONDS + 5
-    (told,) = await states(room, page)
+    told = await state(room, page)
     assert (told["warn"], told["locked"], told["idle"] <= WARN_SECONDS) == (True, False, True)
     await expect(page.locator("#idle")).to_be_visible()
     room.clock.ahead = 905.0
@@ -86,8 +82,18 @@ async def test_a_locked_desk_shows_headers_alone(room):
     await locked(room, page)
     await expect(page.locator("#rings")).to_contain_text(number)
     assert SECRET not in await page.content()
-    assert SECRET not in json.dumps(await states(room, page))
-    for path in (f"/m/{number}", "/", "/?part=live", "/settings", "/cases", "/log", "/search?q=SECRET", "/compose/1", f"/cases/{number}"):
+    assert SECRET not in json.dumps(await state(room, page))
+    for path in (
+        f"/m/{number}",
+        "/",
+        "/?part=live",
+        "/settings",
+        "/cases",
+        "/log",
+        "/search?q=SECRET",
+        "/compose/1",
+        f"/cases/{number}",
+    ):
         await page.goto(room.origin("us") + path)
         assert "/lock" in page.url, path
         assert SECRET not in await page.content(), path
@@ -99,14 +105,13 @@ async def test_a_locked_desk_shows_headers_alone(room):
 
 async def test_a_form_that_comes_too_late_does_nothing(room):
     """What was sent after the desk had locked is refused and says why; the notices of before are forgotten."""
-    page = await room.page("us")
+    page = await room.page("us", java_script_enabled=False)
     await page.goto(room.origin("us") + "/settings")
     room.desk("us").say_next("desk.settings.kept")
     room.desk("us").lock()
-    answer = await page.evaluate(
-        "fetch('/settings', { method: 'POST', body: new URLSearchParams({ token: document.querySelector('[name=token]').value, lang: 'zh' }) }).then(async a => [a.status, await a.text()])"
-    )
-    assert (answer[0], "LOCKED" in answer[1]) == (403, True)
+    await page.locator("input[name=lang][value=zh]").check()
+    await page.locator("form[action='/settings'] button.main").click()
+    await expect(page.locator("main")).to_contain_text("LOCKED")
     assert room.desk("us").setting("lang") == "en"
     assert room.desk("us").take_flash() == []
     room.console.clear()  # the browser itself notes the 403
@@ -135,15 +140,15 @@ async def test_eight_hours_locked_then_a_flash_message(room):
     """Issue 6, "it must show" 4: it rings as a flash message does, shows number, level and countdown, and opens when unlocked."""
     page = await room.page("us")
     await page.mouse.click(1, 1)  # a person has been here: the browser allows sound
-    await locked(room, page)
     await page.evaluate("document.addEventListener('desk-rang', e => { (window.rang ??= []).push(e.detail); })")
+    await locked(room, page)
     room.clock.ahead = 8 * HOURS
     number = await room.flash("cn")
     ring = page.locator(f"#rings [data-item='{number}']")
     await expect(ring).to_contain_text(number)
     await expect(ring.locator(".level")).to_be_visible()
     await expect(ring.locator(".countdown b")).to_contain_text("left")
-    await page.wait_for_function("(window.rang ?? []).includes('Z')")
+    await holds(page, "(window.rang ?? []).includes('Z')")
     await expect(page).to_have_title(re.compile(r"^● \d"))
     assert "MAPLE" not in await page.content()
     await page.get_by_role("button", name="Unlock").click()
@@ -151,7 +156,7 @@ async def test_eight_hours_locked_then_a_flash_message(room):
     room.clock.ahead = 0.0
     await page.locator("button[name=step][value=read]").first.click()
     await expect(page.locator(f"#rings [data-item='{number}']")).to_have_count(0)
-    assert number not in [ring["number"] for ring in (await states(room, page))[0]["rings"]]
+    assert number not in [ring["number"] for ring in (await state(room, page))["rings"]]
 
 
 async def test_while_the_node_is_gone_the_page_says_so_and_goes_on_by_itself(room):

@@ -26,8 +26,12 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
-async def show(request: web.Request, problem: Problem | None = None) -> web.Response:
+async def show(request: web.Request) -> web.Response:
     """The page of a locked desk. Whoever is let in goes on to ``next``."""
+    return _locked(request, request.query.get("next", "/"))
+
+
+def _locked(request: web.Request, next_: str, seat: str = "", problem: Problem | None = None) -> web.Response:
     desk = request.app[DESK]
     return page(
         request,
@@ -36,7 +40,8 @@ async def show(request: web.Request, problem: Problem | None = None) -> web.Resp
         status=200 if problem is None else 403,
         seats=desk.home.seats(),
         kept=unlocking.kept_passphrase(desk.home) is not None,
-        next=_inside(request.query.get("next", "/")),
+        seat=seat,
+        next=_inside(next_),
         problem=problem,
     )
 
@@ -59,7 +64,7 @@ async def unlock(request: web.Request) -> web.Response:
             raise WrongUse("NO_PASSPHRASE", seat=form.text("seat"))
         await desk.unlock(form.text("seat"), Passphrase(typed) if typed or kept is None else kept)
     except Problem as e:
-        return await show(request, e)
+        return _locked(request, form.text("next"), form.text("seat"), e)
     return go(_first(desk, _inside(form.text("next"))))
 
 

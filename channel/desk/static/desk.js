@@ -19,12 +19,30 @@ function listen() {
     clock.now = told.now;
     clock.at = performance.now();
     heard(told);
+    document.getElementById("idle").hidden = !told.warn;
     document.dispatchEvent(new CustomEvent("desk-state", { detail: told }));
-    if (told.locked !== (body.dataset.locked === "yes")) return void location.assign(told.locked ? "/lock?next=" + encodeURIComponent(location.pathname + location.search) : "/");
+    if (told.locked !== (body.dataset.locked === "yes")) return void (told.locked ? lockHere() : leaving || location.assign(document.querySelector("[name=next]")?.value ?? "/"));
     if (told.version !== state.version) { state.version = told.version; refresh(); }
   });
   addEventListener("pagehide", () => source.close());
 }
+
+// The locked page takes this one's place without leaving it: a page that was left would have to be touched to ring again.
+async function lockHere() {
+  const url = "/lock?next=" + encodeURIComponent(location.pathname + location.search);
+  body.dataset.locked = "yes";
+  try {
+    const answer = await fetch(url, { redirect: "error" });
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    history.replaceState(null, "", url);
+    document.title = fresh.title;
+    Object.assign(body.dataset, fresh.body.dataset);
+    body.replaceChildren(...document.importNode(fresh.body, true).childNodes);
+  } catch { location.assign(url); }
+}
+
+let leaving = false; // a form is on its way: its answer says where to go on
+addEventListener("submit", () => { leaving = true; setTimeout(() => { leaving = false; }, 10_000); });
 
 export async function refresh() {
   if (state.fetching) { state.again = true; return; }
@@ -32,7 +50,7 @@ export async function refresh() {
   try {
     const url = new URL(location.href);
     url.searchParams.set("part", "live");
-    const answer = await fetch(url, { credentials: "same-origin", redirect: "error" });
+    const answer = await fetch(url, { credentials: "same-origin", redirect: "manual" });
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of document.querySelectorAll("[data-live]")) {
@@ -101,6 +119,17 @@ function tick() {
   }
 }
 
+// --- a person at the page keeps the desk open: at most one word of it in half a minute ---
+
+let worked = performance.now();
+function atWork() {
+  if (performance.now() - worked < 30_000 && document.getElementById("idle").hidden) return;
+  worked = performance.now();
+  document.getElementById("idle").hidden = true;
+  fetch("/settings", { method: "HEAD" });
+}
+
+for (const act of ["keydown", "pointerdown", "compositionend"]) addEventListener(act, atWork, { passive: true });
 keys();
 listen();
 setInterval(tick, 1000);

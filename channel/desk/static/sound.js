@@ -16,6 +16,9 @@ export function enable() {
   return audio.resume();
 }
 
+// A browser that has seen a person on the page before this one lets this one ring as well.
+enable();
+
 function play(prec) {
   if (!audio || audio.state !== "running") return;
   const wave = document.documentElement.dataset.mode === "exercise" ? "triangle" : "square";
