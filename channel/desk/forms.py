@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from channel.client.client import Client
@@ -26,7 +25,6 @@ from channel.protocol.book import Field
 from channel.protocol.formats import Book
 from channel.protocol.values import MATERIAL, MAX_ITEMS, MAX_REFERENCE
 from keys.errors import Malformed, Problem, Refused, WrongUse
-from keys.plain import LAST_TIME
 
 Values = Mapping[str, tuple[str, ...]]
 
@@ -39,7 +37,8 @@ GROUPS = {
 """Fields that stand together behind one heading; what is in none stands with the format's other fields."""
 PARTS = ("name", "size", "sha256", "how")
 """What a message tells of a file."""
-FEW = 8
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2})?)?(?: ?UTC)?", re.ASCII)
+FEW = 9
 """A format with no more fields than this shows them all at once."""
 
 
@@ -96,16 +95,13 @@ def seats(client: Client) -> dict[str, bytes]:
 
 
 def moment_of(client: Client, text: str) -> int:
-    """A typed time, UTC, in ms; ``ValueError`` for none."""
+    """A typed date and time, UTC, in ms; ``ValueError`` for none. "in an hour" would mean something else at each look."""
+    if not DATE.fullmatch(text):
+        raise ValueError(text)
     try:
         return moment(text.replace("T", " "), client.clock.now())
     except WrongUse as e:
         raise ValueError(text) from e
-
-
-def field_time(ms: int | None) -> str:
-    """A time as a field for date and time has it, UTC, to the minute."""
-    return "" if ms is None or not 0 < ms < LAST_TIME else f"{datetime.fromtimestamp(ms // 1000, UTC):%Y-%m-%dT%H:%M}"
 
 
 def _text(name: str, values: Values) -> str:

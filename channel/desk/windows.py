@@ -33,6 +33,10 @@ class Windows:
         self._held[id_] = window, self._clock.monotonic()
         return True
 
+    def heard(self, id_: str, window: str) -> bool:
+        """Whether this window may still write; if it holds the text, it goes on doing so. It takes nothing."""
+        return self.free(id_) or (self._held[id_][0] == window and self.hold(id_, window))
+
     def leave(self, id_: str, window: str) -> None:
         """The window is gone, or shows something else."""
         if self._held.get(id_, ("", 0.0))[0] == window:

@@ -82,10 +82,13 @@ class Written:
 # --- kept, sealed -----------------------------------------------------------------------------------------------------
 
 
-async def keep(desk: OpenDesk, written: Written) -> None:
-    """Seal and keep; whoever began it stays its only reader. ``Refused`` LOCKED at a locked desk for one never kept."""
+async def keep(desk: OpenDesk, written: Written, author: bytes | None = None) -> None:
+    """Seal and keep; whoever began it stays its only reader. ``Refused`` LOCKED at a locked desk for one never kept.
+
+    ``author``: the signing key of whoever wrote it, where that is not whoever is at the desk.
+    """
     written.saved = desk.now()
-    kid = desk.home.autosaver(written.id) or desk.client.keys.sign.kid
+    kid = desk.home.autosaver(written.id) or author or desk.client.keys.sign.kid
     key = _seal_key(desk, kid)
     document = SideNote(
         chan=desk.client.view.chan,

@@ -147,7 +147,8 @@ async def show(request: web.Request) -> web.Response:
             window = desk.random(8).hex()
             desk.windows.hold(id_, window)
             return go(f"/compose/{id_}?w={window}")
-        held = desk.windows.hold(id_, window)
+        # a look of the page itself may come after the window was left: it must not take the text again
+        held = (desk.windows.heard if "part" in request.query else desk.windows.hold)(id_, window)
         found = checking.faults(client, written, desk.random) if "check" in request.query else {}
         first = checking.to_open_first(client, written) if "check" in request.query and not found else []
         values = _form(client, written, texts(request[LANG]), desk)
@@ -255,7 +256,7 @@ async def posted(request: web.Request) -> web.Response:
     by_itself = bool(request.match_info["save"])
     known = desk.home.autosaver(written.id) is not None
     if not desk.windows.hold(written.id, window) or (by_itself and not known):
-        return await _elsewhere(request, written, by_itself=by_itself, known=known)
+        return await _elsewhere(request, form, written, by_itself=by_itself)
     await writing.keep(desk, written)
     if by_itself:
         if form.text("leaving"):
@@ -288,15 +289,15 @@ async def _go_on(request: web.Request, form: Form, written: Written, window: str
     return go(back)
 
 
-async def _elsewhere(request: web.Request, written: Written, *, by_itself: bool, known: bool) -> web.Response:
+async def _elsewhere(request: web.Request, form: Form, written: Written, *, by_itself: bool) -> web.Response:
     """The text is written in another window, or is gone: what was typed here becomes a text of its own."""
-    if by_itself:
-        return web.json_response({"held": known}, status=200)
-    desk = request.app[DESK]
+    desk, author = request.app[DESK], request.app[DESK].home.autosaver(written.id)
+    if by_itself and not form.text("changed"):
+        return web.json_response({"held": author is not None})
     written.id = desk.random(8).hex()
-    if desk.locked:
-        raise Refused("LOCKED")
-    await writing.keep(desk, written)
+    await writing.keep(desk, written, author)
+    if by_itself:
+        return web.json_response({"held": author is not None, "apart": True})
     desk.say_next("desk.compose.kept_apart")
     return go(f"/compose/{written.id}")
 
@@ -316,7 +317,7 @@ async def material(request: web.Request) -> web.Response:
     desk, id_ = request.app[DESK], request.match_info["id"]
     written, window = receiving.written_of(form, id_), form.text("w")
     if not desk.windows.hold(id_, window):
-        return await _elsewhere(request, written, by_itself=False, known=True)
+        return await _elsewhere(request, form, written, by_itself=False)
     for each in found:
         receiving.add_material(written, each)
     await writing.keep(desk, written)

@@ -1,7 +1,7 @@
 // The form of a text: kept a moment after each change and when the page is left; the side beside it follows what is typed.
 // Nothing here sends. Without scripts every button keeps the text all the same.
 
-import { refresh } from "./desk.js";
+import { now, refresh } from "./desk.js";
 
 const form = document.getElementById("writing");
 const kept = document.getElementById("kept");
@@ -21,6 +21,7 @@ async function keep(leaving = false) {
   if (state.over || (!state.changed && !leaving)) return;
   const data = filled();
   if (leaving) data.set("leaving", "yes");
+  if (state.changed) data.set("changed", "yes");
   state.changed = false;
   try {
     const answer = await fetch(`${form.getAttribute("action")}/save`, {
@@ -29,7 +30,7 @@ async function keep(leaving = false) {
     if (!answer.ok) throw new Error("refused");
     const told = await answer.json();
     if (told.kept) kept.textContent = form.dataset.saved.replace("{time}", told.kept);
-    else stop(told.held ? form.dataset.held : form.dataset.gone);
+    else stop(told.apart ? form.dataset.apart : told.held ? form.dataset.held : form.dataset.gone);
   } catch {
     state.changed = true;
     kept.textContent = form.dataset.unsaved;
@@ -80,8 +81,20 @@ form.addEventListener("input", (event) => {
   timer.keep = setTimeout(keep, 2000);
   timer.look = setTimeout(look, 500);
 });
+for (const each of form.querySelectorAll("[data-time]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = form.dataset.now;
+  button.disabled = state.over;
+  button.addEventListener("click", () => {
+    each.value = new Date(now()).toISOString().slice(0, 16).replace("T", " ");
+    each.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  each.after(" ", button);
+}
 form.addEventListener("submit", () => { state.going = true; clearTimeout(timer.keep); });
 addEventListener("pagehide", () => { if (!state.going) keep(true); });
+document.addEventListener("desk-state", (event) => { if (event.detail.locked) { keep(true); state.over = true; } });
 addEventListener("pageshow", (event) => { if (event.persisted) { state.going = false; refresh(); } });
 document.addEventListener("visibilitychange", () => { if (document.hidden && !state.going) keep(); });
 new MutationObserver(() => { if (!state.over && held.querySelector("[data-held=no]")) stop(""); }).observe(held, { childList: true, subtree: true });
