@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +22,7 @@ from click.core import ParameterSource
 from channel import __version__
 from channel.cli.terminal import Terminal
 from channel.i18n import pick_language
-from keys.errors import Problem, WrongUse
+from keys.errors import Problem, WrongUse, place_of
 from keys.usage import Spoken, SpokenGroup, language_asked, wrong_use
 
 INTERRUPTED = 130  # by Ctrl-C, as shells have it
@@ -154,16 +153,8 @@ class Commands(Shared, SpokenGroup):
             if isinstance(e, BrokenPipeError):
                 raise
             if not isinstance(e, OSError) or e.filename is None:
-                return _tell(ctx.meta.get(GIVEN, {}), Problem("FAULT", kind=type(e).__name__, where=_place(e)))
+                return _tell(ctx.meta.get(GIVEN, {}), Problem("FAULT", kind=type(e).__name__, where=place_of(e)))
             return _tell(ctx.meta.get(GIVEN, {}), WrongUse("FILE", path=str(e.filename), why=e.strerror or "?"))
-
-
-def _place(e: BaseException) -> str:
-    """The innermost line of this program that an error came through."""
-    steps = [
-        step for step in traceback.extract_tb(e.__traceback__) if {"channel", "keys"} & set(Path(step.filename).parts)
-    ]
-    return f"{Path(steps[-1].filename).name}:{steps[-1].lineno}" if steps else "?"
 
 
 def _tell(given: Mapping[str, Any], problem: Problem) -> int:

@@ -22,7 +22,7 @@ from channel.desk import control, feed
 from channel.desk.entry import Entry, headed
 from channel.desk.open_desk import OpenDesk
 from channel.desk.showing import DESK, ENTRY, LANG, outside, page
-from keys.errors import Problem, Refused, SecurityAlarm, Unavailable
+from keys.errors import Problem, Refused, SecurityAlarm, Unavailable, place_of
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -135,7 +135,7 @@ def _problem_of(e: Exception) -> Problem:
         return Refused("NOT_FOUND" if e.status == 404 else "METHOD")
     if isinstance(e, OSError) and e.errno == ENAMETOOLONG:
         return Refused("NOT_FOUND")
-    return Problem("FAULT", kind=type(e).__name__, where="desk")
+    return Problem("FAULT", kind=type(e).__name__, where=place_of(e))
 
 
 def _to_lock(request: web.Request) -> web.Response:
