@@ -57,7 +57,7 @@ async def show(request: web.Request) -> web.Response:
             request,
             "ladder.html",
             title="desk.ladder.title",
-            picture=ladder(ORDER, fold.level(), lang),
+            picture=ladder(ORDER, client.index.level(), lang),
             cards=[_card(policy, texts(each)) for each in sorted(LANGUAGES, key=lambda each: each != lang)],
             deadlines=DEADLINES,
             procedures=[(code, procedures[code][lang]) for code in reversed(ORDER) if code in procedures],
