@@ -22,7 +22,7 @@ EACH := --numprocesses auto --dist loadfile --no-loadscope-reorder
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
-.PHONY: help ladder demo test faults bench-quick bench-coded bench-timers coverage mutants check fmt review lock ci clean
+.PHONY: help ladder demo test faults bench bench-quick bench-coded bench-timers bench-desk coverage mutants check fmt review lock ci clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## */make \1\t/p' Makefile | expand -t 16
@@ -36,6 +36,8 @@ test: $(STAMP)  ## the whole test suite; ARGS goes to pytest
 faults: $(STAMP)  ## kills and damage for longer; SEED=2 draws others, ROUNDS=3 is three times as many
 	@$(BIN)/python -m pytest tests/faults tests/protocol/test_archive_small.py --campaign $(ROUNDS) --seed $(SEED) $(ARGS)
 
+bench: bench-quick bench-coded bench-timers bench-desk  ## all of the following, about a quarter of an hour
+
 bench-quick: $(STAMP)  ## what the core costs, as ratios from one run; ARGS="--rounds 1" is shorter
 	@$(BIN)/python -m tests.bench $(ARGS)
 	@$(BIN)/python -m tests.bench.memory
@@ -45,6 +47,9 @@ bench-coded: $(STAMP)  ## a coded message between two nodes: its bytes on the li
 
 bench-timers: $(STAMP)  ## what 200 open cases with all their deadlines cost a node
 	@$(BIN)/python -m tests.bench.timers
+
+bench-desk: $(STAMP)  ## the desk with 100 and with 10,000 records in the log; ARGS=--quick takes 1,000
+	@$(BIN)/python -m tests.bench.desk $(ARGS)
 
 coverage: $(STAMP)  ## every branch of keys and channel/protocol, by the tests of these two alone
 	@$(BIN)/python -m pytest -q $(EACH) --cov --cov-report term-missing:skip-covered $(RULES) $(ARGS)
