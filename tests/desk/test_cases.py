@@ -14,6 +14,7 @@ from channel.client.composing import Draft
 from channel.client.moves import move_of
 from channel.client.present import find_case
 from channel.client.unlocking import kept_passphrase
+from channel.desk.pages.cases import CLOSED_A_PAGE
 from channel.protocol.header import Move
 
 FACTS = {"category": "UNX", "origin": "UNK", "intent": ["UNK"], "since": 1_790_000_000_000, "control": "K9"}
@@ -218,6 +219,24 @@ async def test_every_act_leads_to_the_form_of_a_message(room, played):
         assert await fields(answers.get_by_role("button", name=label)) == {"fmt": "F12", "case": played, "op": op}
 
 
+async def test_an_act_arrives_at_its_form(room, played):
+    """Pressed, a button leads to the form with what it stands for; nothing has been sent."""
+    before = len(read_case(room.desk("us").client, find_case(room.desk("us").client, played)).messages)
+    page = await looked_at(room, f"/cases/{played}")
+    for button in (
+        "#acts [data-key='f']",
+        ".raises button[value='serious']",
+        "button[value='lower']",
+        "#answers button",
+    ):
+        await page.goto(f"http://{room.served['us'].entry.host}/cases/{played}")
+        await page.locator(button).first.click()
+        await expect(page).to_have_url(re.compile("/compose/"))
+        await expect(page.locator("main")).to_contain_text(played)
+    assert len(read_case(room.desk("us").client, find_case(room.desk("us").client, played)).messages) == before
+    assert room.console == []
+
+
 async def test_closing_is_offered_from_attention(room):
     """At attention or below a closing can be proposed, by the form that carries it."""
     number = await opened(room)
@@ -326,11 +345,18 @@ async def test_suspended_the_pages_say_what_stays_open(room, played):
     assert room.console == []
 
 
-async def test_the_pages_as_they_look(room, played):
-    """Both pages whole, for people to look at."""
-    for party, lang in (("us", "en"), ("cn", "zh")):
-        for width in (1280, 320):
-            page = await looked_at(room, "/cases", party, lang, viewport={"width": width, "height": 900})
-            await page.screenshot(path=f"/tmp/shots/cases-{lang}-{width}.png", full_page=True)
-            await page.goto(f"http://{room.served[party].entry.host}/cases/{played}")
-            await page.screenshot(path=f"/tmp/shots/case-{lang}-{width}.png", full_page=True)
+async def test_of_many_closed_cases_the_newest_stand_first(room):
+    """A few closed cases are named at once, the newest first; the others stand on further pages, which open unfolded."""
+    numbers = []
+    for n in range(CLOSED_A_PAGE + 1):
+        number = await opened(room, level="routine", line=f"closed {n}")
+        await closing(room, "us", number)
+        await moved(room, "cn", number, "concur")
+        numbers.append(number)
+    page = await looked_at(room, "/cases")
+    await page.locator("details summary", has_text="Closed cases").click()
+    shown = page.locator("details .item .number")
+    assert await shown.all_text_contents() == numbers[:0:-1]
+    await page.get_by_role("navigation", name="Further cases").get_by_role("link", name="Earlier").click()
+    await expect(page.locator("details[open] .item .number", has_text=numbers[0])).to_be_visible()
+    assert room.console == []
