@@ -170,9 +170,9 @@ async def run(folder, lengths=(SHORT, LONG), sends=SENDS, looks=LOOKS):
     with Progress(console=Console(stderr=True)) as progress:
         async with AsyncExitStack() as stack:
             machines = []
-            for length in lengths:
+            for length in reversed(lengths):  # the longest first: nodes write by themselves, and the others stay short
                 bar = progress.add_task(f"{length:,} records", total=length)
-                machines.append(await stack.enter_async_context(
+                machines.insert(0, await stack.enter_async_context(
                     filled(folder / str(length), length, lambda size, bar=bar: progress.update(bar, completed=size))
                 ))  # fmt: skip
                 progress.update(bar, completed=length)
@@ -181,8 +181,8 @@ async def run(folder, lengths=(SHORT, LONG), sends=SENDS, looks=LOOKS):
             stack.push_async_callback(browser.close)
             channels = [await stack.enter_async_context(looked_at(machine, browser)) for machine in machines]
             bar = progress.add_task("measuring", total=len(channels[0].paths()) + sends + 1)
-            figures = await measure(channels, sends, looks, lambda: progress.advance(bar))
             sizes = [sum(c.desk.client.view.sizes()) for c in channels]
+            figures = await measure(channels, sends, looks, lambda: progress.advance(bar))
     return {"records": sizes, "sends": sends, "figures": figures}
 
 
