@@ -223,8 +223,13 @@ class Input:
     @property
     def said(self) -> bool:
         """Whether anything is filled in."""
-        rows = any(cell.said for _, cells in self.rows for cell in cells)
+        rows = any(cell.tells for _, cells in self.rows for cell in cells)
         return bool(self.value) or rows or any(option.picked for option in self.options)
+
+    @property
+    def tells(self) -> bool:
+        """Whether it says anything; the number of a question alone does not."""
+        return self.said and not self.name.endswith(".no")
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,8 +331,9 @@ class _Builder:
         if rule.type == "material":
             columns = {part: own_field(f"material_{part}", "text", MATERIAL.get(part, 100)) for part in PARTS}
             numbers = row_numbers(name, self._values)
+        needed = () if "no" in columns else rule.need  # a question may stay without an answer
         return tuple(
-            (at, tuple(self.input(f"{name}.{at}.{c}", r, needed=c in rule.need) for c, r in columns.items()))
+            (at, tuple(self.input(f"{name}.{at}.{c}", r, needed=c in needed) for c, r in columns.items()))
             for at in numbers
         )
 

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 import pytest
 import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
 from channel.client.composing import Draft
@@ -16,6 +17,7 @@ from channel.client.moves import move_of
 from channel.desk import checking, writing
 from channel.desk.windows import HOLD_SECONDS
 from channel.i18n import Texts
+from channel.protocol.header import Move
 
 FACTS = {"category": "UNX", "origin": "UNK", "intent": ["UNK"], "since": 1_790_000_000_000, "control": "K9"}
 ID = re.compile(r"/compose/([0-9a-f]{16})")
@@ -192,6 +194,49 @@ async def test_the_page_in_chinese(room):
     await expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
     await page.locator("[name='b.category']").select_option("LOC")
     await expect(page.locator("#beside .message")).to_contain_text("LOC loss of control")
+    assert room.console == []
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+async def test_every_form_is_accessible_and_fits_a_narrow_window(room, lang):
+    """axe finds nothing on the choice and on the form of every format, filled badly; nothing is wider than 320 px."""
+    page = await room.page("us", lang=lang)
+    found = []
+    for fmt in ("", "F03", "F04", "F05", "F06", "F07", "F08", "F09", "F10", "F11", "F13"):
+        if fmt:
+            await begun(room, page, fmt)
+            await page.locator("[data-review]").click()
+            await expect(page.locator("#wrong")).to_be_visible()
+            await page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        else:
+            await page.goto(at(room, "/compose"))
+        results = await Axe().run(page, context={"exclude": [["[data-banner]"]]})
+        found += [(fmt, each["id"], n["html"][:200]) for each in results.response["violations"] for n in each["nodes"]]
+        await page.set_viewport_size({"width": 320, "height": 700})
+        if fmt in ("", "F06"):
+            await page.screenshot(path=f"/tmp/shots/narrow-{fmt}-{lang}.png")
+        wide = await page.evaluate("document.documentElement.scrollWidth")
+        found += [(fmt, "wide", wide)] if wide > 320 else []
+        await page.set_viewport_size({"width": 1280, "height": 900})
+    assert found == [], "\n".join(map(str, found))
+    assert room.console == []
+
+
+async def test_script_in_a_field_is_text(room):
+    """What is typed is shown as it is, in the form, beside it and in the list; nothing of it runs."""
+    page = await room.page("us")
+    id_ = await begun(room, page, "F03")
+    evil = '"><script>document.title="x"</script><img src=x onerror=alert(1)>\u202e</textarea>'
+    for name in ("line", "place", "own_number", "case_name"):
+        await page.locator(f"[name='b.{name}']").evaluate("e => e.closest('details')?.setAttribute('open', '')")
+        await page.locator(f"[name='b.{name}']").fill(evil)
+    await expect(page.locator("#beside .message")).to_contain_text("<script>")
+    await expect(page.locator("#beside .unseen").first).to_have_text("U+202E")
+    await page.locator("button[value=keep]").click()
+    await expect(page.locator("[name='b.line']")).to_have_value(evil)
+    await page.locator("button[value=leave]").click()
+    await expect(page.locator(f"[data-item='{id_}']")).to_contain_text("<script>")
+    await expect(page).not_to_have_title("x")
     assert room.console == []
 
 
@@ -492,6 +537,15 @@ async def test_hints_of_a_closed_case_suspension_and_a_stale_line(room):
     async with desk.working() as client:
         found = {h.id: h.values for h in checking.hints(client, written, said, desk.now())}
     assert "desk.compose.hint_closed" in found
+    await room.sit("cn", "official")
+    for op in ("suspend", "resume"):
+        await sent(room, "cn", fmt="F12", body={}, move=Move(op=op))
+        async with desk.working() as client:
+            found = {h.id: h.values for h in checking.hints(client, written, said, desk.now())}
+        assert ("desk.compose.hint_suspended" in found) == (op == "suspend")
+        if op == "suspend":
+            assert "line tests, receipts, coded messages" in found["desk.compose.hint_suspended"]["open"]
+    await room.sit("cn", "expert-1")
 
 
 def move_close(client, case):

@@ -204,7 +204,7 @@ def _beside(client: Client, written: Written, said: Texts, desk: OpenDesk) -> di
     body, _ = forms.read_body(client, written.fmt, written.values)
     coded = client.book().coded_text(str(body.get("entry", "")), body.get("slots", {}), other.lang)
     return {
-        "hints": checking.hints(client, written, said, desk.now()),
+        "hints": checking.hints(client, written, said, max(desk.now(), desk.clock.now())),
         "needed": checking.signers_needed(client, written, said),
         "other": other,
         "other_groups": forms.form_groups(client, written.fmt, written.values, other),
