@@ -38,7 +38,8 @@ def routes() -> list[web.RouteDef]:
     """The addresses of this module."""
     return [
         web.get("/link", show, name="link"),
-        *(web.get(f"/link/{act}", show) for act in ("answer", "carry/in")),  # where a refused form stands: it is live too
+        web.get("/link/answer", show),  # where a refused form stands: it is live too
+        web.get("/link/carry/in", show),
         web.post("/link/test", test),
         web.post("/link/answer", answer),
         web.get("/link/card", card, name="link-card"),
@@ -193,6 +194,8 @@ def _given(form: Form) -> bytes:
     """The file, or else the lines. ``WrongUse`` CARRY_NONE for neither, ``Refused`` TOO_BIG."""
     uploads = form.files.get("file", ())
     raw = uploads[0].file.read(MAX_REQUEST + 1) if uploads else b""
+    for upload in uploads:
+        upload.file.close()
     if len(raw) > MAX_REQUEST:
         raise Refused("TOO_BIG", limit=MAX_REQUEST)
     raw = raw or form.text("lines").encode()
