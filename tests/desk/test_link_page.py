@@ -152,6 +152,24 @@ async def test_what_the_line_can_not_bring_is_carried_through_the_pages(room, tm
     room.console.clear()  # what could not be reached meanwhile, and the form that was refused
 
 
+async def test_automatic_tests_stand_as_a_strip_and_a_table(room, monkeypatch):
+    """Newest first, with round trip, offset and reason; a clock too far off is marked; nothing depends on colour."""
+    now, own = room.desk("us").now(), room.desk("us").client.view.letter
+    tests = [
+        LineTest(own, "1/1", now - 3_600_000, "answered", 41, -7), LineTest("a", "1/1", now - 2_900_000, "waiting"),
+        LineTest(own, "1/1", now - 2_700_000, "unanswered", reason="LINK"),
+        LineTest(own, "1/1", now - 1_800_000, "answered", 44, 2_345),
+    ]  # fmt: skip
+    monkeypatch.setattr("channel.desk.line_tests.automatic", lambda client, now: tests)
+    page = await at(room, "us")
+    await expect(page.locator("#tests tbody tr")).to_have_count(4)
+    await expect(page.locator("#tests tbody tr").first).to_contain_text("2345 ◷")
+    await expect(page.locator("#tests tbody tr").nth(1)).to_contain_text("no system receipt seen yet")
+    await expect(page.locator("#tests svg g[data-state=down]")).to_have_count(1)
+    await expect(page.locator("#state")).to_contain_text("2345 ms")
+    assert room.console == []
+
+
 def test_the_strip_lasts_from_test_to_test():
     """Each own test stands for the time until the next; the last until now."""
     tests = [
