@@ -16,9 +16,6 @@ An error carries a ``code`` and the values that its text names. Texts stand in `
 
 from __future__ import annotations
 
-import traceback
-from pathlib import Path
-
 
 class Problem(Exception):
     """An error that a person can be told about. ``code`` is upper case with underscores; ``values`` fill its text."""
@@ -75,11 +72,3 @@ class NotDelivered(Problem):
 
 def _short(value: object) -> str:
     return value.hex()[:16] if isinstance(value, bytes) else str(value)
-
-
-def place_of(e: BaseException) -> str:
-    """The innermost line of this program that an error came through, as ``file.py:12``; never a value."""
-    steps = [
-        step for step in traceback.extract_tb(e.__traceback__) if {"channel", "keys"} & set(Path(step.filename).parts)
-    ]
-    return f"{Path(steps[-1].filename).name}:{steps[-1].lineno}" if steps else "?"

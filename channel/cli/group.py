@@ -22,7 +22,8 @@ from click.core import ParameterSource
 from channel import __version__
 from channel.cli.terminal import Terminal
 from channel.i18n import pick_language
-from keys.errors import Problem, WrongUse, place_of
+from keys.errors import Problem, WrongUse
+from keys.faults import place_of
 from keys.usage import Spoken, SpokenGroup, language_asked, wrong_use
 
 INTERRUPTED = 130  # by Ctrl-C, as shells have it

@@ -22,7 +22,8 @@ from channel.desk import control, feed
 from channel.desk.entry import Entry, headed
 from channel.desk.open_desk import OpenDesk
 from channel.desk.showing import DESK, ENTRY, LANG, outside, page
-from keys.errors import Problem, Refused, SecurityAlarm, Unavailable, place_of
+from keys.errors import Problem, Refused, SecurityAlarm, Unavailable
+from keys.faults import place_of
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -1,4 +1,4 @@
-"""Errors: where a fault inside is said to be."""
+"""Faults: where a fault inside is said to be."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from keys.errors import place_of
+from keys.faults import place_of
 from keys.words import words
 
 
