@@ -20,8 +20,17 @@ def numbers(machine, party):
 
 @pytest.fixture(scope="module", autouse=True)
 def tested(machine):
-    """A human line test of US, at CN; before it nobody made one."""
-    before = {lang: machine.command("us", "link", "status", lang=lang) for lang in ("en", "zh")}
+    """A human line test of US, at CN; before it nobody made one. Nodes that have just started have something to send."""
+    before = {}
+
+    def at_rest(lang):
+        before[lang] = machine.command("us", "link", "status", lang=lang)
+        return re.search("(side: |的记录：)0", before[lang].stdout) and re.search(
+            "in operation|运行中", before[lang].stdout
+        )
+
+    for lang in ("en", "zh"):
+        machine.until(lambda lang=lang: at_rest(lang))
     (sent,) = machine.good("us", "link", "test", "--as", "duty")
     machine.until(lambda: sent["number"] in numbers(machine, "cn"))
     return before, sent
