@@ -76,7 +76,9 @@ function replace(part, other) {
   say(part, other);
   part.replaceChildren(...document.importNode(other, true).childNodes);
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-  if (place) (document.getElementById(place) || part.querySelector(`[data-item="${CSS.escape(place)}"], [name="${CSS.escape(place)}"]`))?.focus({ preventScroll: true });
+  const again = place && (document.getElementById(place) || part.querySelector(`[data-item="${CSS.escape(place)}"], [name="${CSS.escape(place)}"]`));
+  if (again?.dataset.item) { again.tabIndex = -1; again.classList.add("here"); }
+  again?.focus?.({ preventScroll: true });
 }
 
 // What is new is spoken: politely below urgent consultation, at once from there on. It never moves the focus.
