@@ -52,7 +52,7 @@ def routes() -> list[web.RouteDef]:
 def _acting(name: str, act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
     """An act as the person at the desk; where it fails, the page again with what was typed."""
 
-    async def handler(request: web.Request) -> web.Response:
+    async def answer(request: web.Request) -> web.Response:
         form = await read_post(request)
         async with request.app[DESK].working() as client:
             message = message_of(client, request.match_info["number"])
@@ -63,7 +63,7 @@ def _acting(name: str, act: Act) -> Callable[[web.Request], Awaitable[web.Respon
             except Problem as e:
                 return show(request, client, client.find(message.ph), Failed(name, form, e))
 
-    return handler
+    return answer
 
 
 async def ack(request: web.Request, client: Client, message: MessageView, form: Form) -> web.Response:
