@@ -25,10 +25,11 @@ ID = re.compile(r"/compose/([0-9a-f]{16})")
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="module")
 async def pages_end(room):
-    """No page of one test looks at the desk while the next one runs."""
+    """No page of one test looks at the desk while the next one runs; the clock is right again."""
     yield
     for context in room.browser.contexts:
         await context.close()
+    room.clock.ahead = 0.0
     room.console.clear()
 
 

@@ -72,15 +72,23 @@ function count() {
   }
 }
 
-form.addEventListener("input", (event) => {
-  if (event.target.type === "file") return;
+function changed() {
   state.changed = true;
   count();
   clearTimeout(timer.keep);
   clearTimeout(timer.look);
   timer.keep = setTimeout(keep, 2000);
   timer.look = setTimeout(look, 500);
-});
+}
+
+// Somebody may have typed before this script was there, or the browser put back what was typed.
+function touched(each) {
+  if (each.type === "hidden" || each.type === "file") return false;
+  if (each.matches("select")) return each.selectedOptions[0] !== ([...each.options].find((o) => o.defaultSelected) ?? each.options[0]);
+  return each.matches("[type=checkbox], [type=radio]") ? each.checked !== each.defaultChecked : each.value !== each.defaultValue;
+}
+
+form.addEventListener("input", (event) => { if (event.target.type !== "file") changed(); });
 for (const each of form.querySelectorAll("[data-time]")) {
   const button = document.createElement("button");
   button.type = "button";
@@ -100,4 +108,5 @@ document.addEventListener("visibilitychange", () => { if (document.hidden && !st
 new MutationObserver(() => { if (!state.over && held.querySelector("[data-held=no]")) stop(""); }).observe(held, { childList: true, subtree: true });
 setInterval(refresh, 60000); // tells the desk that this window is still there
 count();
+if ([...form.querySelectorAll("input, select, textarea")].some(touched)) changed();
 document.getElementById("wrong")?.focus();
