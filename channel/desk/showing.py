@@ -83,7 +83,8 @@ def both(id_: str, /, **values: Any) -> Markup:
 def level(lang: str, code: str, *, small: bool = False) -> Markup:
     """A level as shape, word and bars; never as a number. ``small`` leaves out the bars beside a picture."""
     bars = ORDER.index(code) + 1
-    told = f'<span class="bars" aria-hidden="true">{"▮" * bars}{"▯" * (len(ORDER) - bars)}</span>'
+    drawn = '<i class="full">▮</i>' * bars + "<i>▯</i>" * (len(ORDER) - bars)
+    told = f'<span class="bars" aria-hidden="true">{drawn}</span>'
     word = escape(texts(lang).say(f"level.{code}"))
     shape = f'<span aria-hidden="true">{SHAPES[code]}</span>'
     return Markup(f'<span class="level level-{code}">{shape} {word}{"" if small else " " + told}</span>')  # noqa: S704
@@ -148,7 +149,7 @@ def page(request: web.Request, template: str, *, title: str, status: int = 200, 
         "html_lang": tag(lang),
         "mode": MODES[desk.client.view.charter.mode],
         "title": title,
-        "path": request.path,
+        "path": request.rel_url.raw_path,
         "token": Entry.token(request),
         "now": now,
         "say": texts(lang).say,

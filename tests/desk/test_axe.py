@@ -54,13 +54,15 @@ async def faults(room, places, lang):
 @pytest.mark.parametrize("lang", ["en", "zh"])
 async def test_no_fault_in_an_exercise(room, places, lang):
     """Axe finds nothing at all on any page of an exercise's desk."""
-    assert await faults(room, places, lang) == []
+    found = await faults(room, places, lang)
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 async def test_no_fault_in_actual_mode(actual_room, actual_places, lang):
     """Nor on any page of an actual one."""
-    assert await faults(actual_room, actual_places, lang) == []
+    found = await faults(actual_room, actual_places, lang)
+    assert not found, "\n".join(found)
 
 
 WIDER = """() => {
@@ -85,7 +87,7 @@ async def test_narrow_and_enlarged(room, places, lang):
             if wide := await page.evaluate(WIDER):
                 found.append((name, width, *wide))
     await page.context.close()
-    assert found == []
+    assert not found, found
 
 
 async def test_forced_colours_and_no_motion_hide_nothing(room, places):

@@ -253,6 +253,8 @@ async def posted(request: web.Request) -> web.Response:
     """Keep what was typed, then do what the button says. Also at a locked desk, and by the page itself (``/save``)."""
     form, desk = await read_post(request), request.app[DESK]
     written, window = receiving.written_of(form, request.match_info["id"]), form.text("w")
+    if written.fmt not in desk.client.book().files.formats:
+        raise Refused("FMT", fmt=written.fmt, field="fmt", why="no such format")
     by_itself = bool(request.match_info["save"])
     known = desk.home.autosaver(written.id) is not None
     if not desk.windows.hold(written.id, window) or (by_itself and not known):
