@@ -7,10 +7,11 @@ from typing import Any
 
 from channel.client.present import why_invalid
 from channel.i18n import Texts
+from channel.protocol.book import Format
 from channel.protocol.formats import Book
 from keys.plain import plain
 
-MAIN = ("line", "outcome", "observed", "about", "readback", "text", "text_en", "observables")
+MAIN = ("line", "outcome", "observed", "about", "readback", "text", "text_en", "text_zh", "observables")
 """The fields that say most, first one first."""
 
 
@@ -27,7 +28,7 @@ def told(book: Book, item: Mapping[str, Any], texts: Texts) -> str:
 
 
 def gist(book: Book, item: Mapping[str, Any], lang: str) -> str:
-    """What a body says, on one line: its main text, the coded message, or which fields it has; "" for an empty one."""
+    """What a body says, on one line: its main text, the coded message, or its fields, codes in words; "" for an empty one."""
     body = item["body"]
     if "entry" in body:
         said = book.coded_text(str(body["entry"]), body.get("slots", {}), lang)
@@ -35,7 +36,17 @@ def gist(book: Book, item: Mapping[str, Any], lang: str) -> str:
     for name in MAIN:
         if isinstance(body.get(name), str):
             return " ".join(plain(str(body[name])).split("\n"))
-    rules = ((name, book.field(book.files.formats[item["format"]], name)) for name in map(str, body))
-    return ("、" if lang == "zh" else ", ").join(
-        plain(name) if rule is None else rule.text(lang) for name, rule in rules
-    )
+    form = book.files.formats[item["format"]]
+    return ("；" if lang == "zh" else "; ").join(_named(book, form, str(name), body[name], lang) for name in body)
+
+
+def _named(book: Book, form: Format, name: str, value: Any, lang: str) -> str:
+    """A field by its label, with the word of its code, or the texts of its rows."""
+    rule, colon = book.field(form, name), "：" if lang == "zh" else ": "
+    if rule is None:
+        return plain(name)
+    if rule.type == "code" and rule.list and isinstance(value, str):
+        return rule.text(lang) + colon + book.word(rule.list, value, lang)
+    rows = value if isinstance(value, list | tuple) else ()
+    said = [row["text"] for row in rows if isinstance(row, Mapping) and isinstance(row.get("text"), str)]
+    return rule.text(lang) + (colon + plain(" ".join(said)).replace("\n", " ") if said else "")

@@ -359,13 +359,16 @@ def why_invalid(texts: Texts, word: str) -> str:
 def need(texts: Texts, slots: tuple[tuple[str, ...], ...]) -> str:
     """Who has to sign, in words: one role or several to choose from, for each signature."""
     say, zh = texts.say, texts.lang == "zh"
+    named, seats = "（{}）" if zh else " ({})", {"principal": say("show.principal")}
 
     def one(slot: tuple[str, ...]) -> str:
         roles = [role.partition("@") for role in slot]
-        words = [say(f"code.role.{role}") + (f" ({seat})" if seat else "") for role, _, seat in roles]
+        words = [
+            say(f"code.role.{role}") + (named.format(seats.get(seat, seat)) if seat else "") for role, _, seat in roles
+        ]
         return (" 或 " if zh else " or ").join(words)
 
-    return " + ".join(f"({one(slot)})" if len(slot) > 1 else one(slot) for slot in slots)
+    return " + ".join(f"({one(slot)})" if len(slot) > 1 < len(slots) else one(slot) for slot in slots)
 
 
 def worded(problem: Refused, texts: Texts) -> Refused:

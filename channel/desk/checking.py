@@ -106,7 +106,7 @@ def _of_references(client: Client, written: Written) -> list[Hint]:
 
 
 def _of_words(written: Written, texts: Texts) -> list[Hint]:
-    said = [text for name, typed in written.values.items() for text in typed if _in_words(name)]
+    said = [text for name, typed in written.values.items() for text in typed if _in_words(name, text)]
     words = {each.word: each for text in said for each in ambiguous.found(text)}
     found = [
         Hint("desk.compose.hint_word", {"word": word, "instead": texts.say(each.instead)})
@@ -116,10 +116,21 @@ def _of_words(written: Written, texts: Texts) -> list[Hint]:
     return found + [Hint("desk.compose.hint_unit", {"number": n}) for n in bare[:5]]
 
 
-def _in_words(name: str) -> bool:
+def _in_words(name: str, typed: str) -> bool:
     """Whether a field takes words: not codes, times, counts, seats and numbers of messages."""
     last = name.rpartition(".")[2]
-    return last not in ("no", "number", "size", "sha256", "time", "count", "code", "tlp", "pap", "own_number")
+    return not forms.DATE.fullmatch(typed) and last not in (
+        "no",
+        "number",
+        "size",
+        "sha256",
+        "time",
+        "count",
+        "code",
+        "tlp",
+        "pap",
+        "own_number",
+    )
 
 
 def _year(number: str) -> bool:

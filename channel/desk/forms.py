@@ -16,12 +16,12 @@ from typing import Any
 
 from channel.client.client import Client
 from channel.client.composing import MAIN, seal_keys
-from channel.client.present import find
+from channel.client.present import Names, find
 from channel.client.seats import by_name
 from channel.client.typed import moment, sayable
 from channel.client.view import LETTERS
 from channel.i18n import LANGUAGES, Texts
-from channel.protocol.book import Field
+from channel.protocol.book import CodedText, Field
 from channel.protocol.formats import Book
 from channel.protocol.values import MATERIAL, MAX_ITEMS, MAX_REFERENCE
 from keys.errors import Malformed, Problem, Refused, WrongUse
@@ -92,6 +92,16 @@ def seats(client: Client) -> dict[str, bytes]:
         for kid, (code, member) in seal_keys(client.view).items()
         if member.kid in names
     }
+
+
+def seat_words(client: Client, texts: Texts) -> dict[str, str]:
+    """What those seats are called: "us:expert-1" to "US Expert 1"."""
+    names, found = Names(client, texts), {}
+    for letter in LETTERS:
+        party = client.view.fold.party(letter)
+        for name, member in by_name(party).items():
+            found[f"{party.code.lower()}:{name}"] = f"{party.code} {names.place(letter, member)}"
+    return found
 
 
 def moment_of(client: Client, text: str) -> int:
@@ -259,6 +269,13 @@ def form_groups(client: Client, fmt: str, values: Values, texts: Texts) -> list[
     return [group for group in groups if group.inputs]
 
 
+def _blank(said: CodedText, lang: str) -> str:
+    """A coded message with the names of its values in brackets, where they are filled in."""
+    return said.text(
+        lang, **{slot: f"[{own_field(f'slot_{kind}', 'text').text(lang)}]" for slot, kind in said.slots.items()}
+    )
+
+
 class _Builder:
     """Fields of one form, filled with what was typed."""
 
@@ -308,12 +325,15 @@ class _Builder:
 
     def _seats(self, name: str) -> tuple[Option, ...]:
         picked = self._values.get(name, ())
-        return tuple(Option(seat, seat, "", seat in picked) for seat in seats(self._client))
+        words = seat_words(self._client, Texts(self._lang))
+        return tuple(Option(seat, words[seat], words[seat], seat in picked) for seat in seats(self._client))
 
     def _entries(self, name: str) -> tuple[Option, ...]:
         picked = self._values.get(name, ())
         return tuple(
-            Option(code, said.text(self._lang), said.text(self._other), code in picked, self._slots(code, said.slots))
+            Option(
+                code, _blank(said, self._lang), _blank(said, self._other), code in picked, self._slots(code, said.slots)
+            )
             for code, said in self._book.coded.items()
         )
 

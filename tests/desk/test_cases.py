@@ -106,7 +106,7 @@ async def test_the_board_shows_a_case_with_both_sides_words(room, played):
     for text in ("Quiet River", "US-17", "中-4", "S1 Extraordinary", "S2 Major", "△ Expert consultation", "US · "):
         await expect(item).to_contain_text(text)
     await expect(item).to_contain_text("Channel code only; does not replace either party's domestic classification.")
-    await expect(item).to_contain_text("asked by this side, open: 1, 2")
+    await expect(item).to_contain_text("asked by this side, open questions: 1, 2")
     await expect(item.locator(".countdown").first).to_be_visible()
     proposed = item.locator(".proposed")
     await expect(proposed).to_contain_text("lowering proposed to")

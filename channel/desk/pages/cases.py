@@ -14,7 +14,7 @@ from aiohttp import web
 from channel.client.cases import Case, LevelStep, OpenQuestion, openings, read_case
 from channel.client.client import Client
 from channel.client.gist import told
-from channel.client.present import Corrected, Names, as_item, author, find_case, need, payload_of, status
+from channel.client.present import Corrected, Names, as_item, author, corrections, find_case, need, payload_of, status
 from channel.desk.pictures import timeline
 from channel.desk.showing import DESK, LANG, page, texts
 from channel.i18n import Texts
@@ -189,6 +189,7 @@ class Line:
     who: str
     gist: str
     state: str
+    corrections: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +273,7 @@ def _lines(client: Client, case: Case, messages: Sequence[MessageView], said: Te
             who=_speaker(client, m, said),
             gist=told(client.book(m), as_item(client, m), said),
             state=status(client, m, said, by),
+            corrections=corrections(by, m.ph, said),
         )
         for m in messages
     ]

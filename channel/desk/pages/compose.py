@@ -187,7 +187,7 @@ def _form(client: Client, written: Written, said: Texts, desk: OpenDesk) -> dict
         "rungs": [(rung, need(said, rung.enter)) for rung in rungs],
         "steps_up": checking.steps_up(client, written),
         "seats": _own_seats(client, said),
-        "readers": list(forms.seats(client)),
+        "readers": [(seat, forms.seat_words(client, said)[seat]) for seat in forms.seats(client)],
         "answers": client.book().files.lists["answer"].codes if written.fmt in ANSWERING else {},
         "corrections": CORRECTIONS if written.fmt == "F14" else (),
         "tlp": client.book().files.lists["tlp"].codes,

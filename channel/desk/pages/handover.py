@@ -64,10 +64,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the person at the desk can do with the own post: ``kind`` none, take, held or hand."""
+    """What the person at the desk can do with the own post: ``kind`` none, take, held or hand; ``post``: its name."""
 
     kind: str
-    seat: str = ""
+    post: str = ""
     others: tuple[str, ...] = ()
     """Who can sign too: incoming officers for hand, officials and operators for held."""
     officials: tuple[str, ...] = ()
@@ -105,8 +105,10 @@ async def _page(request: web.Request, step: str, problem: Problem | None, typed:
             mark=_mark(shown),
             unread=at.unread(),
             choice=_choice(desk, client, at),
-            posts=", ".join(p.seat for p in shown.posts if p.letter == client.view.letter),
-            waiting=waiting,
+            posts=", ".join(shown.post_name(p) for p in shown.posts if p.letter == client.view.letter),
+            waiting=None if waiting is None else [w for w in waiting if w.said is not None],
+            sealed=0 if waiting is None else sum(w.said is None for w in waiting),
+            formats={code: form.text(request[LANG]) for code, form in client.book().files.formats.items()},
             kept=unlocking.kept_passphrase(desk.home) is not None,
         )
 
@@ -137,14 +139,15 @@ def _choice(desk: OpenDesk, client: Client, at: AtPost) -> Choice:
     except Refused:
         return Choice("none")
     named = {
-        name: m for name, m in by_name(client.view.fold.party(client.view.letter)).items() if name in desk.home.seats()
+        seat: m for seat, m in by_name(client.view.fold.party(client.view.letter)).items() if seat in desk.home.seats()
     }
+    name = at.shown.post_name(post)
     if post.holder is None:
-        return Choice("take", post.seat)
+        return Choice("take", name)
     if post.holder.kid != own.kid:
-        return Choice("held", post.seat, _of(named, own, *RELIEVERS))
-    incoming = tuple(name for name, m in named.items() if m.seat == post.seat and m.person != own.person)
-    return Choice("hand", post.seat, incoming, _of(named, own, "official"))
+        return Choice("held", name, _of(named, own, *RELIEVERS))
+    incoming = tuple(seat for seat, m in named.items() if m.seat == post.seat and m.person != own.person)
+    return Choice("hand", name, incoming, _of(named, own, "official"))
 
 
 def _of(named: dict[str, Member], own: Member, *roles: str) -> tuple[str, ...]:

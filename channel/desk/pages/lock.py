@@ -5,13 +5,16 @@ from __future__ import annotations
 from aiohttp import web
 
 from channel.client import unlocking
+from channel.client.present import Names
+from channel.client.seats import by_name
 from channel.desk.open_desk import OpenDesk
 from channel.desk.posting import read_post
 from channel.desk.ringing import rings
-from channel.desk.showing import DESK, LANG, go, page
+from channel.desk.showing import DESK, LANG, go, page, texts
 from channel.i18n import LANGUAGES
 from keys.errors import Problem, WrongUse
 from keys.keyring import Passphrase
+from keys.plain import plain
 
 WRITING = ("/compose/", "/review/")
 
@@ -28,7 +31,7 @@ def routes() -> list[web.RouteDef]:
 
 async def show(request: web.Request) -> web.Response:
     """The page of a locked desk. Whoever is let in goes on to ``next``."""
-    return _locked(request, request.query.get("next", "/"))
+    return _locked(request, request.query.get("next", "/"), request.app[DESK].last_seat)
 
 
 def _locked(request: web.Request, next_: str, seat: str = "", problem: Problem | None = None) -> web.Response:
@@ -38,7 +41,7 @@ def _locked(request: web.Request, next_: str, seat: str = "", problem: Problem |
         "lock.html",
         title="desk.lock.title",
         status=200 if problem is None else 403,
-        seats=desk.home.seats(),
+        seats=[(seat, _named(desk, seat, request.get(LANG, "en"))) for seat in desk.home.seats()],
         kept=unlocking.kept_passphrase(desk.home) is not None,
         seat=seat,
         next=_inside(next_),
@@ -81,6 +84,13 @@ def _first(desk: OpenDesk, next_: str) -> str:
     """Where an unlocked person goes on: a flash message that rings comes before all but what they were writing."""
     flash = next((ring for ring in rings(desk) if ring.prec == "Z"), None)
     return next_ if flash is None or next_.startswith(WRITING) else f"/m/{flash.number}"
+
+
+def _named(desk: OpenDesk, seat: str, lang: str) -> str:
+    """A seat as people call it, beside the name of its keys; that name alone where no roster has it."""
+    view = desk.client.view
+    member = None if view.fold.charter is None else by_name(view.fold.party(view.letter)).get(seat)
+    return seat if member is None else f"{plain(Names(desk.client, texts(lang)).place(view.letter, member))} · {seat}"
 
 
 def _inside(path: str) -> str:

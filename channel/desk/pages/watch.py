@@ -11,7 +11,7 @@ from channel.client import watch
 from channel.client.cases import openings, read_case
 from channel.client.client import Client
 from channel.client.gist import told
-from channel.client.present import Names, as_item, author
+from channel.client.present import Names, as_item, author, corrected, corrections
 from channel.client.procedures import read_procedures
 from channel.desk.open_desk import OpenDesk
 from channel.desk.plan import read_plan
@@ -40,6 +40,7 @@ class Item:
     who: str
     fmt: str
     gist: str
+    corrections: list[str]
     since: int
     urgent: bool
     procedure: list[str]
@@ -52,8 +53,8 @@ async def show(request: web.Request) -> web.Response:
         said = texts(lang)
         shown = Shown(client, said, read_plan(client.home), read_procedures(client.home.path))
         values: dict[str, Any] = {
-            "owed": [_item(desk, client, shown, each, said) for each in shown.owed],
-            "awaited": [_item(desk, client, shown, each, said) for each in shown.awaited],
+            "owed": [_item(desk, client, shown, each, said) for each in sorted(shown.owed, key=_first)],
+            "awaited": [_item(desk, client, shown, each, said) for each in sorted(shown.awaited, key=_first)],
             "posts": shown.post_lines(),
             "cases": [read_case(client, client.find(ph)) for ph in openings(client, closed=False)],
             "contacts": shown.contact_lines() if _unanswered(shown) else [],
@@ -61,6 +62,12 @@ async def show(request: web.Request) -> web.Response:
             "differing": differing(client),
         }
         return page(request, "watch.html", title="desk.watch.title", **values)
+
+
+def _first(each: watch.Open) -> tuple[int, float]:
+    """What comes first: the highest level, then what is due soonest."""
+    due = (receipt.due for receipt in each.receipts if receipt.due is not None)
+    return -ORDER.index(each.level), min(due, default=float("inf"))
 
 
 def _unanswered(shown: Shown) -> bool:
@@ -76,6 +83,7 @@ def _item(desk: OpenDesk, client: Client, shown: Shown, each: watch.Open, said: 
         who=Names(client, said).speaker(message.verdict.letter, author(message)),
         fmt=f"{item['format']} {client.book(message).files.formats[item['format']].text(said.lang)}",
         gist=told(client.book(message), item, said),
+        corrections=corrections(corrected(client), message.ph, said),
         since=message.receipt_time or (record.ts if record else desk.now()),
         urgent=ORDER.index(each.level) >= SPOKEN_AT_ONCE,
         procedure=shown.procedure_lines(each),
