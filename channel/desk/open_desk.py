@@ -57,6 +57,8 @@ class OpenDesk:
         self.fault: Problem | None = None
         self.alarm: SecurityAlarm | None = None
         self.link: LinkState | None = None
+        self.last_seat = ""
+        """Who was at the desk before it was locked."""
         self.to_sign = 0
         """Drafts that wait for the signature of the person at the desk."""
         self.offset = 0
@@ -125,6 +127,8 @@ class OpenDesk:
         self._flash = []
         self.windows.forget()
         self.opened.forget()
+        if self.client.unlocked:
+            self.last_seat = self.client.keys.seat
         self.client.lock()
         self.tell()
 

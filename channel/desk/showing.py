@@ -33,6 +33,7 @@ LANG = web.RequestKey("lang", str)
 TAGS = {"en": "en", "zh": "zh-Hans"}
 SHAPES: Mapping[str, str] = dict(zip(ORDER, "○◇△▲■★", strict=True))
 HAN = re.compile("[\u3400-\u9fff]")
+HAN_RUN = re.compile("[\u3400-\u9fff]+")
 MODES = {1: "actual", 2: "exercise"}
 
 
@@ -70,6 +71,11 @@ def foreign(text: str, lang: str | None = None) -> Markup:
     return Markup(f'<bdi lang="{tag(lang or language_of(text))}">{marked}</bdi>')  # noqa: S704  escaped above
 
 
+def tagged(text: str) -> Markup:
+    """A text of ours in which Chinese words stand, each run of them with its language."""
+    return Markup(HAN_RUN.sub(r'<span lang="zh-Hans">\g<0></span>', str(escape(text))))  # noqa: S704  escaped
+
+
 def both(id_: str, /, **values: Any) -> Markup:
     """A text in both languages side by side, Chinese first: banners. A value may be a function of the language."""
     said = (
@@ -83,7 +89,7 @@ def both(id_: str, /, **values: Any) -> Markup:
 def level(lang: str, code: str, *, small: bool = False) -> Markup:
     """A level as shape, word and bars; never as a number. ``small`` leaves out the bars beside a picture."""
     bars = ORDER.index(code) + 1
-    drawn = '<i class="full">▮</i>' * bars + "<i>▯</i>" * (len(ORDER) - bars)
+    drawn = '<span class="full">▮</span>' * bars + "<span>▯</span>" * (len(ORDER) - bars)
     told = f'<span class="bars" aria-hidden="true">{drawn}</span>'
     word = escape(texts(lang).say(f"level.{code}"))
     shape = f'<span aria-hidden="true">{SHAPES[code]}</span>'
@@ -99,7 +105,7 @@ def when(ms: int | None, zones: tuple[str, ...] = ()) -> Markup:
     return Markup(f'<time datetime="{said[:10]}T{said[11:19]}Z"{title} class="when">{said}</time>')  # noqa: S704
 
 
-def countdown(lang: str, now: int, due: int | None, since: int | None = None) -> Markup:
+def countdown(lang: str, now: int, due: int | None, since: int | None = None, zones: tuple[str, ...] = ()) -> Markup:
     """How long is left until ``due``, with a bar from ``since`` on; counted on by the page, whole without it."""
     if due is None:
         return Markup(f'<span class="countdown">{escape(texts(lang).say("desk.frame.uncounted"))}</span>')  # noqa: S704
@@ -110,7 +116,7 @@ def countdown(lang: str, now: int, due: int | None, since: int | None = None) ->
     bar = f'<progress max="100" value="{int(part * 100)}" aria-hidden="true"></progress>'
     return Markup(  # noqa: S704  numbers, and a text escaped above
         f'<span class="countdown" role="timer" aria-live="off" data-due="{due}" data-since="{begun}" '
-        f'data-state="{state}">{bar} <b>{said}</b> {when(due)}</span>'
+        f'data-state="{state}">{bar} <b>{said}</b> {when(due, zones)}</span>'
     )
 
 
@@ -157,9 +163,10 @@ def page(request: web.Request, template: str, *, title: str, status: int = 200, 
         "both": both,
         "tag": tag,
         "foreign": foreign,
+        "tagged": tagged,
         "level": partial(level, lang),
         "when": partial(when, zones=zones_of(desk)),
-        "countdown": partial(countdown, lang, now),
+        "countdown": partial(countdown, lang, now, zones=zones_of(desk)),
         "left": partial(left, lang),
         "flash": [] if "part" in request.query else desk.take_flash(),  # a notice waits for a whole page
         **values,

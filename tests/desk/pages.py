@@ -1,7 +1,7 @@
 """Every page of a desk and how it is come to: for tests that look at all of them.
 
-    places = await furnish(room)                     # messages, cases, drafts, on both sides; once for a room
-    for name, path in places: …
+places = await furnish(room)                     # messages, cases, drafts, on both sides; once for a room
+for name, path in places: …
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ async def furnish(room, party="us"):
     async with desk.working() as client:
         case = next(m for m in client.messages() if m.verdict.number == ours)
         official = next(
-            kid for kid, member in client.view.fold.party(client.view.letter).members.items() if member.seat == "official"
+            kid
+            for kid, member in client.view.fold.party(client.view.letter).members.items()
+            if member.seat == "official"
         )
         two = Draft(fmt="F03", body=FACTS | {"line": "Two sign."}, lang="en", level="consultation", cosign=(official,))
         waiting = await drafts.propose(client, two)

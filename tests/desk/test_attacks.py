@@ -11,9 +11,11 @@ from tests.desk.pages import FACTS, furnish
 
 pytestmark = pytest.mark.timeout(900)
 
-SCRIPT = "\"'><img src=x data-pwned onerror=\"window.__pwned=1\"><script data-pwned>window.__pwned=1</script><svg data-pwned onload=window.__pwned=1>"
+SCRIPT = '"\'><img src=x data-pwned onerror="window.__pwned=1"><script data-pwned>window.__pwned=1</script><svg data-pwned onload=window.__pwned=1>'
 TEMPLATE = "{{7*7}} {{ desk.client.keys }} {% raw %}x{% endraw %} ${7*7} #{7*7} <%= 7*7 %>"
-UNSEEN = "left \u202eright\u202c \u2066x\u2069 a\u200bb\u2060c\ufeffd \u2028line\u2029paragraph \u00adsoft \U000e0041tag"
+UNSEEN = (
+    "left \u202eright\u202c \u2066x\u2069 a\u200bb\u2060c\ufeffd \u2028line\u2029paragraph \u00adsoft \U000e0041tag"
+)
 LABELS = "Signed by: CN official\nLevel: High-level contact ★ ▮▮▮▮▮▮\nReceived and read\n[EXERCISE 演练] EXERCISE: end of message"
 LONG = "W" * 20_000
 HUGE = "wide words 中文 " * 4_000
@@ -35,7 +37,11 @@ async def places(room):
             sent.append(await client.send(Draft(fmt="F06", body=body, lang="en")))
     await room.seen("us", sent[-1].verdict.number)
     numbers = [each.verdict.number for each in sent]
-    return [*places, *(("hostile", f"/m/{number}") for number in numbers), *(("hostile-case", f"/cases/{number}") for number in numbers)]
+    return [
+        *places,
+        *(("hostile", f"/m/{number}") for number in numbers),
+        *(("hostile-case", f"/cases/{number}") for number in numbers),
+    ]
 
 
 async def unharmed(page, where):
@@ -99,7 +105,9 @@ async def test_words_that_look_like_ours_are_told_apart(room, places):
 
 
 HIDDEN = """const hidden = (page) => { page.querySelectorAll("input, textarea").forEach(e => e.remove()); return /[\\u202a-\\u202e\\u2066-\\u2069]/.test(page.documentElement.outerHTML); };"""
-FORMS = f"""async ({{ text, every }}) => {{ {HIDDEN}""" + """
+FORMS = (
+    f"""async ({{ text, every }}) => {{ {HIDDEN}"""
+    """
   const found = [];
   for (const form of document.querySelectorAll("form")) {
     const action = form.getAttribute("action") ?? location.pathname, where = new URL(action, location).pathname;
@@ -129,6 +137,7 @@ FORMS = f"""async ({{ text, every }}) => {{ {HIDDEN}""" + """
   }
   return found;
 }"""
+)
 
 
 @pytest.mark.parametrize("every", [False, True], ids=["in what is typed", "in every field"])
@@ -155,7 +164,8 @@ async def test_addresses_take_whatever_is_typed(room, places):
     page = await room.page("us")
     for text in (SCRIPT, TEMPLATE, UNSEEN, "%00", "..", "US-2026-999999", "9" * 400, "中文"):
         told = await page.evaluate(
-            f"async (text) => {{ {HIDDEN}" + """const found = [];
+            f"async (text) => {{ {HIDDEN}"
+            """const found = [];
               for (const at of ["/m/", "/r/", "/cases/", "/compose/", "/review/", "/approvals/", "/directory/aloud/", "/search?q=", "/glossary?q=", "/log?ref=", "/log?since=", "/log?before=", "/lock?next=", "/cases?page=", "/help?x="]) {
                 const answer = await fetch(at + encodeURIComponent(text)), said = await answer.text(), page = new DOMParser().parseFromString(said, "text/html");
                 if (answer.status >= 500 || page.querySelector("[data-pwned]") || !page.querySelector("main") || hidden(page)) found.push(at + " " + answer.status + " " + page.querySelector("main")?.textContent.trim().slice(0, 150));

@@ -13,7 +13,19 @@ from keys.envelope import join, media_type, pae
 from keys.errors import Refused
 from tests.desk.pages import FACTS
 
-EVERY = ("/", "/settings", "/compose", "/cases", "/log", "/handover", "/ladder", "/directory", "/lock", "/nowhere", "/start")
+EVERY = (
+    "/",
+    "/settings",
+    "/compose",
+    "/cases",
+    "/log",
+    "/handover",
+    "/ladder",
+    "/directory",
+    "/lock",
+    "/nowhere",
+    "/start",
+)
 WORDS = {1: "实际 ACTUAL", 2: "演练 EXERCISE"}
 TITLES = {1: "(ACTUAL / 实际|实际 / ACTUAL)", 2: "(EXERCISE / 演练|演练 / EXERCISE)"}
 pytestmark = pytest.mark.timeout(300)
@@ -50,7 +62,9 @@ async def test_the_look_differs(room, actual_room):
     assert "repeating-linear-gradient" in (await page.evaluate(look))[0]
     assert (await page.evaluate(look))[1] != "0px"
     assert (await actual.evaluate(look)) == ["none", "0px"]
-    wide = "() => [...document.querySelectorAll('[data-banner]')].map(b => b.getBoundingClientRect().width / innerWidth)"
+    wide = (
+        "() => [...document.querySelectorAll('[data-banner]')].map(b => b.getBoundingClientRect().width / innerWidth)"
+    )
     assert all(part > 0.98 for part in await page.evaluate(wide))
     for media in ("print", "screen"):
         await page.emulate_media(media=media)
@@ -102,14 +116,18 @@ async def test_the_sound_differs_by_precedence_and_by_mode(room, actual_room):
     for heard in (exercise, actual):
         assert [len(heard[prec]) for prec in "RPO"] == [1, 2, 3]
         assert len(heard["Z"]) > 3
-    assert not {tone for some in exercise.values() for tone in some} & {tone for some in actual.values() for tone in some}
+    assert not {tone for some in exercise.values() for tone in some} & {
+        tone for some in actual.values() for tone in some
+    }
 
 
 async def crossed(from_room, to_room, words):
     """A message that a person of one mode signed, as bytes, handed to the node of the other by its own desk's session."""
     async with from_room.desk("us").working() as theirs:
         draft = Draft(fmt="F03", body=FACTS | {"line": words}, lang="en")
-        composed = compose(theirs.view, theirs.keys.sign, theirs.keys.seal.public.suite, draft, theirs.clock.now(), theirs.random)
+        composed = compose(
+            theirs.view, theirs.keys.sign, theirs.keys.seal.public.suite, draft, theirs.clock.now(), theirs.random
+        )
         raw, key = composed.sealed.payload_bytes, theirs.keys.sign
         signed = join(media_type("msg"), raw, {key.kid: key.sign(pae(media_type("msg"), raw))}).encode()
         public = key.public.encode()

@@ -68,15 +68,26 @@ export async function refresh() {
 const still = (html) => html.replace(/data-state="\w+"|<progress[^>]*>|<b>[^<]*<\/b>|class="here item"|class="item here"|value="[0-9a-f]{64}"/g, "");
 const sameText = (a, b) => still(a.innerHTML) === still(b.innerHTML);
 
+// How an element is found again after its part was replaced.
+function placeOf(e) {
+  const quoted = (name, value) => `[${name}="${CSS.escape(value)}"]`;
+  if (e.id) return "#" + CSS.escape(e.id);
+  if (e.dataset.item) return quoted("data-item", e.dataset.item);
+  const item = e.closest("[data-item]"), within = item ? quoted("data-item", item.dataset.item) + " " : "";
+  if (e.matches("a[href]")) return within + "a" + quoted("href", e.getAttribute("href"));
+  if (e.matches("summary")) return e.parentElement.id ? `#${CSS.escape(e.parentElement.id)} > summary` : within + "summary";
+  return e.name ? within + quoted("name", e.name) + (e.matches("button") ? quoted("value", e.value) : "") : within ? within.trim() : null;
+}
+
 function replace(part, other) {
   const focused = part.contains(document.activeElement) ? document.activeElement : null;
-  const place = focused && (focused.id || focused.dataset.item || focused.name);
+  const place = focused && placeOf(focused);
   if (focused && focused.matches("input, textarea, select")) return; // somebody is typing there: the next change comes
   const open = [...part.querySelectorAll("details[open]")].map((d) => d.id).filter(Boolean);
   say(part, other);
   part.replaceChildren(...document.importNode(other, true).childNodes);
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-  const again = place && (document.getElementById(place) || part.querySelector(`[data-item="${CSS.escape(place)}"], [name="${CSS.escape(place)}"]`));
+  const again = place && document.querySelector(place);
   if (again?.dataset.item) { again.tabIndex = -1; again.classList.add("here"); }
   again?.focus?.({ preventScroll: true });
 }
