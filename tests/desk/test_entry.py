@@ -318,6 +318,32 @@ async def test_two_desks_in_one_browser_do_not_push_each_other_out(room):
     await context.close()
 
 
+async def test_a_dozen_windows_of_one_desk(room):
+    """A browser opens six connections to one place: one window listens and tells the others, so that every window loads."""
+    context = await room.context()
+    pages = [await room.page("us", context=context)]
+    for path in ("/", "/settings", "/cases", "/log") * 3:
+        pages.append(await context.new_page())
+        await pages[-1].goto(room.origin("us") + path)
+    number = await room.send("cn", line="seen in every window")
+    for page in pages:
+        await expect(page.locator("nav .count").first).to_be_visible()
+    await expect(pages[1].locator(f"[data-item='{number}']")).to_be_visible()
+    await pages[0].close()  # the one that listened: another goes on
+    second = await room.send("cn", line="after it was closed")
+    await expect(pages[1].locator(f"[data-item='{second}']")).to_be_visible()
+    await context.close()
+
+
+async def test_a_page_whose_desk_has_ended_says_so(room):
+    """The process is gone: within twenty seconds the page says that nothing new comes in and nothing rings."""
+    page = await room.page("cn")
+    await expect(page.locator("#gone")).to_be_hidden()
+    await room.restart("cn")
+    await expect(page.locator("#gone")).to_be_visible(timeout=40_000)
+    room.console.clear()
+
+
 async def test_the_socket_of_the_home_is_its_owners(room):
     """It gives links to whoever may open it, and only its owner may; it answers no other word."""
     home = room.desk("us").home.path

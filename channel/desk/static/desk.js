@@ -12,19 +12,27 @@ export const now = () => clock.now + (performance.now() - clock.at);
 
 // --- changes: the page is fetched again and its live parts put in place; focus and what is being typed stay ---
 
+// A browser opens few connections to one place: of all windows of a desk one listens and tells the others.
 function listen() {
-  const source = new EventSource("/events");
-  source.addEventListener("state", (event) => {
-    const told = JSON.parse(event.data);
-    clock.now = told.now;
-    clock.at = performance.now();
-    heard(told);
-    document.getElementById("idle").hidden = !told.warn;
-    document.dispatchEvent(new CustomEvent("desk-state", { detail: told }));
-    if (told.locked !== (body.dataset.locked === "yes")) return void (told.locked ? lockHere() : leaving || location.assign(document.querySelector("[name=next]")?.value ?? "/"));
-    if (told.version !== state.version) { state.version = told.version; refresh(); }
-  });
-  addEventListener("pagehide", () => source.close());
+  const others = new BroadcastChannel("desk");
+  let newest = null;
+  others.onmessage = ({ data }) => (data === "ask" ? newest && others.postMessage(newest) : hear(data));
+  others.postMessage("ask");
+  navigator.locks.request("desk", () => new Promise((end) => {
+    const source = new EventSource("/events");
+    source.addEventListener("state", ({ data }) => { newest = JSON.parse(data); others.postMessage(newest); hear(newest); });
+    addEventListener("pagehide", () => { source.close(); end(); });
+  }));
+}
+
+function hear(told) {
+  clock.now = told.now;
+  clock.at = performance.now();
+  heard(told);
+  document.getElementById("idle").hidden = !told.warn;
+  document.dispatchEvent(new CustomEvent("desk-state", { detail: told }));
+  if (told.locked !== (body.dataset.locked === "yes")) return void (told.locked ? lockHere() : leaving || location.assign(document.querySelector("[name=next]")?.value ?? "/"));
+  if (told.version !== state.version) { state.version = told.version; refresh(); }
 }
 
 // The locked page takes this one's place without leaving it: a page that was left would have to be touched to ring again.
@@ -110,8 +118,11 @@ function clockwork(ms) {
   return `${Math.floor(s / 3600)}:${pad(Math.floor(s / 60) % 60)}:${pad(s % 60)}`;
 }
 
+const SILENT_MS = 16_000; // the desk says something every five seconds
+
 function tick() {
   const at = now();
+  document.getElementById("gone").hidden = performance.now() - clock.at < SILENT_MS;
   for (const each of document.querySelectorAll(".countdown[data-due]")) {
     const due = Number(each.dataset.due), since = Number(each.dataset.since);
     const part = Math.min(1, Math.max(0, (at - since) / (due - since)));
