@@ -53,6 +53,8 @@ class Index:
         self._open: dict[bytes, str] = {}
         """The level of each case that is open."""
         self._numbers: dict[str, Entry] = {}
+        self._chosen: dict[str, tuple[list[Entry], list[Entry]]] = {}
+        self._chosen_at: dict[str, list[int]] = {}
         self._short: dict[bytes, list[Entry]] = {}
         self._authored: dict[bytes, Entry] = {}
         self._corrections: dict[bytes, list[Entry]] = {}
@@ -94,6 +96,8 @@ class Index:
         self._ts[e.p] = max(self._ts[e.p], e.record.ts if e.record is not None else 0)
         if e.envelope is not None:
             self._places[e.p].setdefault(e.ph, e.i)
+        if e.name:
+            self._numbers[e.name] = e
         if e.reason:
             return
         self._types[e.p].setdefault(e.t, []).append(e)
@@ -111,7 +115,6 @@ class Index:
         """Take a message in; the case whose level it may have changed."""
         header, case = e.doc, case_of(e)
         self._cases.setdefault(case, []).append(e)
-        self._numbers[e.name] = e
         self._short.setdefault(e.ph[:SHORT], []).append(e)
         self._types[e.p].setdefault(header.fmt, []).append(e)
         self._authored[header.from_] = e
@@ -152,9 +155,8 @@ class Index:
 
     def numbered(self, number: str) -> MessageView | None:
         """The message of a number."""
-        t = self._learn()
-        found = self._numbers.get(number)
-        return None if t is None or found is None else message_view(t, found)
+        found, t = self.named(number), self._known
+        return None if t is None or found is None or found.reason else message_view(t, found)
 
     def at(self, letter: str, index: int) -> MessageView | None:
         """The message at a place of a log."""
@@ -205,6 +207,21 @@ class Index:
         """Where a payload first stands in a log, whatever became of it."""
         self._learn()
         return self._places[LETTERS.index(letter)].get(ph)
+
+    def named(self, number: str) -> Entry | None:
+        """The record that has a message number, whatever became of it."""
+        self._learn()
+        return self._numbers.get(number)
+
+    def chosen(self, name: str, wanted: Callable[[Entry], bool]) -> tuple[Sequence[Entry], Sequence[Entry]]:
+        """Of each log, in its order, the records that are wanted; ``name`` always stands for the same choice."""
+        t = self._learn()
+        found = self._chosen.setdefault(name, ([], []))
+        at = self._chosen_at.setdefault(name, [0, 0])
+        for p, side in enumerate(() if t is None else t.sides):
+            found[p].extend(e for e in side.entries[at[p] :] if wanted(e))
+            at[p] = len(side.entries)
+        return found
 
     def newest(self, types: Iterable[str], count: int) -> list[Verdict]:
         """The newest valid records of some types, in display order."""

@@ -122,7 +122,8 @@ class Channel:
         newest = index.newest_messages(1, by=self.desk.client.view.peer)[0].verdict.number
         return {
             "/": "/", "/compose": "/compose", "/approvals": "/approvals", "/cases": "/cases", "/handover": "/handover",
-            "/log": "/log", "/log?party=US": "/log?party=US", "/link": "/link", "/ladder": "/ladder",
+            "/log": "/log", "/log?party=US": "/log?party=US",
+            "/log?kind=uncounted": "/log?kind=uncounted", "/log?ref=OLDEST": f"/log?ref={numbers[0]}", "/link": "/link", "/ladder": "/ladder",
             "/directory": "/directory", "/glossary": "/glossary", "/search": "/search", "/settings": "/settings",
             "/help": "/help", "/real-world": "/real-world", "/start": "/start",
             "/cases/OLDEST": f"/cases/{numbers[0]}", "/cases/NEWEST": f"/cases/{numbers[1]}",

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from channel.client.index import Index
 from channel.client.present import Names, find, named, speaker
 from channel.i18n import Texts
 from channel.protocol.verdicts import Signer
@@ -33,7 +34,7 @@ def test_a_beginning_that_two_messages_share_is_ambiguous():
     for mid in (one, two):
         world.send("a", "expert1", mid=mid, ts=START)
     fold = world.fold()
-    client = SimpleNamespace(messages=fold.messages, view=SimpleNamespace(fold=fold))
+    client = SimpleNamespace(index=Index(fold), view=SimpleNamespace(fold=fold))
     with pytest.raises(WrongUse) as caught:
         find(client, first[:4])
     assert caught.value.code == "AMBIGUOUS"

@@ -112,6 +112,18 @@ def check_records(index: Index, fold: Fold) -> None:
     assert index.newest(("ack", "watch"), 5) == acked[-5:]
 
 
+def check_chosen(index: Index, fold: Fold) -> None:
+    _, records = walked(fold)
+    found = index.chosen("refused", lambda e: bool(e.reason))
+    for letter, entries in zip("ab", found, strict=True):
+        refused = [v.index for v in records if v.letter == letter and (v.reason not in ("", "OPAQUE"))]
+        assert [e.i for e in entries if e.record is not None] == refused
+    for v in records:
+        if v.number:
+            assert index.named(v.number).i == v.index
+    assert index.named("US-1999-000001") is None
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 7), st.randoms(use_true_random=False))
 def test_an_index_that_follows_finds_what_a_walk_finds(seed: int, dice: random.Random) -> None:
@@ -120,6 +132,7 @@ def test_an_index_that_follows_finds_what_a_walk_finds(seed: int, dice: random.R
     for fold in pieces(story(seed), dice):
         index = index or Index(fold)
         if dice.random() < 0.4:
+            check_chosen(index, fold)
             check_messages(index, fold)
             check_records(index, fold)
     check_messages(index, fold)

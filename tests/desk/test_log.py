@@ -9,6 +9,7 @@ from playwright.async_api import expect
 
 import channel.protocol.fold as folds
 from channel.client.composing import Draft
+from channel.client.index import Index
 from channel.desk.pages.log import SIZE, Asked, cut_of, place, rows
 from channel.i18n import Texts
 from keys.errors import WrongUse
@@ -29,7 +30,7 @@ def seat_at(world):
     """As much of a desk as the page asks for, over the logs of a world."""
     fold = world.fold()
     view = SimpleNamespace(fold=fold, charter=world.charter, letter="a", state=lambda _letter, _index: "anchored")
-    return SimpleNamespace(view=view)
+    return SimpleNamespace(view=view, index=Index(fold))
 
 
 @pytest.fixture(scope="module")

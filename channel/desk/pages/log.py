@@ -6,6 +6,7 @@ converted: a page costs the same with three hundred records and with ten thousan
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -116,25 +117,60 @@ async def show(request: web.Request) -> web.Response:
 
 def cut_of(client: Client, asked: Asked, now: int) -> Cut:
     """The records of the page that is asked for. ``WrongUse`` NO_MESSAGE, MOMENT."""
-    entries = client.view.fold.ordered()
-    wanted = _wanted(client, asked, now)
+    chosen, count = _Chosen(client, asked, now), len(client.view.fold.ordered())
     ref = asked.ref or asked.upto
     if asked.after:
-        start = _position(client, entries, asked.after) + 1
-        found = _some(entries[k] for k in range(start, len(entries)) if wanted(entries[k]))
+        found = chosen.after(_position(client, asked.after) + 1)
         shown, more = found[:SIZE], len(found) > SIZE
         older = asked.after if not shown else place(client, shown[0])
         return Cut(shown, older, place(client, shown[-1]) if more else "")
-    end = len(entries)
+    end = count
     if asked.before:
-        end = _position(client, entries, asked.before)
+        end = _position(client, asked.before)
     elif ref:
-        end = _position(client, entries, place_of_ref(client, ref)) + 1
-        wanted = _all if asked.ref else wanted
-    found = _some(entries[k] for k in range(end - 1, -1, -1) if wanted(entries[k]))
-    shown, more = found[:SIZE][::-1], len(found) > SIZE
-    newer = place(client, shown[-1]) if shown and end < len(entries) else ""
+        end = _position(client, place_of_ref(client, ref)) + 1
+    found = chosen.before(end)
+    shown, more = found[-SIZE:], len(found) > SIZE
+    newer = place(client, shown[-1]) if shown and end < count else ""
     return Cut(shown, place(client, shown[0]) if more else "", newer)
+
+
+class _Chosen:
+    """The records that are asked for, of each log in its order: no page walks through a log."""
+
+    def __init__(self, client: Client, asked: Asked, now: int) -> None:
+        codes = [party.code for party in client.view.charter.parties]
+        start = moment(asked.since, now) if asked.since else 0
+        sides, kind = [0, 1], ""
+        if asked.ref and not (
+            asked.before or asked.after
+        ):  # what was asked for by name is shown among all that is there
+            start = 0
+        else:
+            sides = [codes.index(asked.party)] if asked.party in codes else sides
+            kind = asked.kind if asked.kind in KINDS else kind
+        whole = client.index.chosen(f"log {kind}", KINDS.get(kind, _all))
+        self._fold = client.view.fold
+        self._lists = [(whole[p], bisect_left(whole[p], start, key=lambda e: e.ts)) for p in sides]
+
+    def before(self, end: int) -> list[Entry]:
+        """The last ones of those below a place, as many as one page has and one more if there is one."""
+        found = list[Entry]()
+        for each, start in self._lists:
+            until = bisect_left(each, end, key=self._place)
+            found += each[max(start, until - SIZE - 1) : until]
+        return sorted(found, key=self._place)[-SIZE - 1 :]
+
+    def after(self, begin: int) -> list[Entry]:
+        """The first ones from a place on."""
+        found = list[Entry]()
+        for each, start in self._lists:
+            first = max(start, bisect_left(each, begin, key=self._place))
+            found += each[first : first + SIZE + 1]
+        return sorted(found, key=self._place)[: SIZE + 1]
+
+    def _place(self, e: Entry) -> int:
+        return self._fold.place(LETTERS[e.p], e.i)
 
 
 def place(client: Client, e: Entry) -> str:
@@ -147,7 +183,7 @@ def place_of_ref(client: Client, ref: str) -> str:
     said = ref.upper()
     if ":" in said:
         return said
-    found = next((e for e in reversed(client.view.fold.ordered()) if e.name and e.name == said), None)
+    found = client.index.named(said)
     if found is None:
         raise WrongUse("NO_MESSAGE", ref=ref)
     return place(client, found)
@@ -158,31 +194,17 @@ def rows(client: Client, entries: Iterable[Entry], said: Texts) -> list[Row]:
     return [_row(client, client.view.fold.verdict(LETTERS[e.p], e.i), place(client, e), said) for e in entries]
 
 
-def _some(found: Iterable[Entry]) -> list[Entry]:
-    """As many as one page has, and one more if there is one."""
-    return [e for e, _ in zip(found, range(SIZE + 1), strict=False)]
-
-
 def _all(_: Entry) -> bool:
     return True
 
 
-def _wanted(client: Client, asked: Asked, now: int) -> Callable[[Entry], bool]:
-    codes = [party.code for party in client.view.charter.parties]
-    side = codes.index(asked.party) if asked.party in codes else None
-    kind = KINDS.get(asked.kind, _all)
-    start = moment(asked.since, now) if asked.since else 0
-    return lambda e: (side is None or e.p == side) and e.ts >= start and kind(e)
-
-
-def _position(client: Client, entries: list[Entry], where: str) -> int:
+def _position(client: Client, where: str) -> int:
     code, _, index = where.upper().partition(":")
     codes = [party.code for party in client.view.charter.parties]
-    if code in codes and index.isascii() and index.isdigit():
-        p, i = codes.index(code), int(index)
-        for k in range(len(entries) - 1, -1, -1):
-            if entries[k].i == i and entries[k].p == p:
-                return k
+    if code in codes and index.isascii() and index.isdigit() and len(index) < 16:
+        p = codes.index(code)
+        if int(index) < client.view.fold.cut[p]:
+            return client.view.fold.place(LETTERS[p], int(index))
     raise WrongUse("NO_MESSAGE", ref=where)
 
 
