@@ -22,7 +22,7 @@ EACH := --numprocesses auto --dist loadfile --no-loadscope-reorder
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
-.PHONY: help ladder demo test faults bench bench-quick bench-coded bench-timers bench-desk coverage mutants check fmt review lock ci clean
+.PHONY: help ladder screenshots demo test faults bench bench-quick bench-coded bench-timers bench-desk coverage mutants check fmt review lock ci clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## */make \1\t/p' Makefile | expand -t 16
@@ -72,6 +72,9 @@ review: $(STAMP)  ## write docs/chinese-review.md anew: every text in both langu
 
 ci:  ## what the build server runs: parts of the system, check, every test, none left out
 	./.ci/run
+
+screenshots: $(STAMP)  ## build/contact-sheet.png: every page in each mode and language; docs/pictures anew
+	@$(BIN)/python -m tests.scripts.screenshots
 
 ladder: $(STAMP)  ## write docs/ladder.md and its pictures anew, from the policy's tables and the rules of the code
 	@$(BIN)/python -m tests.scripts.ladder_page

@@ -188,7 +188,7 @@ async def contact_sheet(browser, labels):
 async def tour(room, wanted):
     """The pictures of the README: in English, and the watch page of the other side in Chinese."""
     PICTURES.mkdir(exist_ok=True)
-    small = {"viewport": {"width": 1024, "height": 640}}
+    small = {"viewport": {"width": 960, "height": 600}}
     page = await room.page("us", **small)
     for name, shown in TOUR.items():
         await (held if name == "handover" else visit)(room, page, wanted[shown])
