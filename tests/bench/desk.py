@@ -160,12 +160,18 @@ async def looked_at(machine, browser):
 
 async def measure(channels, sends, looks, done):
     """Figures by name, each a list of the channels' values in turn."""
-    figures = {}
-    for name, paths in {name: [c.paths()[name] for c in channels] for name in channels[0].paths()}.items():
-        found = [[await c.look(path) for c, path in zip(channels, paths, strict=True)] for _ in range(looks + 1)][1:]
-        if None not in found[0]:
-            figures[f"page {name}, ms"] = [statistics.median(values) for values in zip(*found, strict=True)]
+    paths = [c.paths() for c in channels]
+    found = {name: [[] for _ in channels] for name in paths[0]}
+    for n in range(looks + 1):  # in rounds, so that a busy moment of the machine falls on one look at each page
+        for name, values in found.items():
+            for at in range(len(channels))[:: 1 if n % 2 else -1]:
+                values[at].append(await channels[at].look(paths[at][name]))
         done()
+    figures = {
+        f"page {name}, ms": [statistics.median(each[1:]) for each in values]
+        for name, values in found.items()
+        if None not in values[0]
+    }
     took = []
     for n in range(sends + 1):
         order = channels[:: 1 if n % 2 else -1]  # what one leaves behind weighs on the next
@@ -193,7 +199,7 @@ async def run(folder, lengths=(SHORT, LONG), sends=SENDS, looks=LOOKS):
             browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGS)
             stack.push_async_callback(browser.close)
             channels = [await stack.enter_async_context(looked_at(machine, browser)) for machine in machines]
-            bar = progress.add_task("measuring", total=len(channels[0].paths()) + sends + 1)
+            bar = progress.add_task("measuring", total=looks + sends + 2)
             sizes = [sum(c.desk.client.view.sizes()) for c in channels]
             figures = await measure(channels, sends, looks, lambda: progress.advance(bar))
     return {"records": sizes, "sends": sends, "figures": figures}

@@ -50,6 +50,10 @@ async def holds(page, expression, seconds=20.0):
             await asyncio.sleep(0.05)
 
 
+LIVING = []
+"""The browser of this module, while there is one."""
+
+
 class SteeredClock(SystemClock):
     """The machine's clock, moved forward by tests."""
 
@@ -166,8 +170,20 @@ async def browser(need):
     path = need("chromium")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=CHROMIUM)
+        LIVING.append(browser)
         yield browser
+        LIVING.remove(browser)
         await browser.close()
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def pages_are_closed():
+    """What a test opened is closed after it: a page that stays open asks for itself again at every change."""
+    before = {browser: set(browser.contexts) for browser in LIVING}
+    yield
+    for browser in LIVING:
+        for context in set(browser.contexts) - before.get(browser, set()):
+            await context.close()
 
 
 class _Sides:
