@@ -57,11 +57,13 @@ class Courier:
 
         An error of the own signer or store is raised: it ends the node.
         """
-        station = self._station
+        station, begun = self._station, False
         while True:
             if station.state not in (State.ACTIVE, State.DEGRADED):
                 await station.changed(1.0)
                 continue
+            if not begun:  # what was delivered before is known once the channel is recovered
+                self.cursor, begun = max(self.cursor, station.delivered), True
             try:
                 busy = await self._step()
                 self._failures = 0
