@@ -18,11 +18,12 @@ ARGS ?=
 ROUNDS ?= 3
 SEED ?= 1
 RULES := tests/keys tests/protocol tests/properties/test_fold.py tests/vectors tests/i18n --ignore tests/protocol/test_archive_small.py
+BROWSER := $(filter-out tests/desk/test_forms.py tests/desk/test_pictures.py tests/desk/test_watch.py tests/desk/test_entry.py,$(wildcard tests/desk/test_*.py))
 EACH := --numprocesses auto --dist loadfile --no-loadscope-reorder
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
-.PHONY: help ladder screenshots demo test faults bench bench-quick bench-coded bench-timers bench-desk coverage mutants check fmt review lock ci clean
+.PHONY: help ladder screenshots demo test test-desk faults bench bench-quick bench-coded bench-timers bench-desk coverage mutants check fmt review lock ci clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## */make \1\t/p' Makefile | expand -t 16
@@ -30,8 +31,11 @@ help:  ## show this list
 demo: $(STAMP)  ## the whole channel on this machine; ARGS=--script plays it through without a person
 	@$(BIN)/channel demo $(ARGS)
 
-test: $(STAMP)  ## the whole test suite; ARGS goes to pytest
-	@$(BIN)/python -m pytest $(EACH) $(ARGS)
+test: $(STAMP)  ## the test suite, but for most browser tests of the desk (make test-desk); ARGS goes to pytest
+	@$(BIN)/python -m pytest $(EACH) $(addprefix --deselect=,$(BROWSER)) $(ARGS)
+
+test-desk: $(STAMP)  ## every test of the desk in a real browser, a quarter of an hour; ARGS goes to pytest
+	@$(BIN)/python -m pytest $(EACH) tests/desk $(ARGS)
 
 faults: $(STAMP)  ## kills and damage for longer; SEED=2 draws others, ROUNDS=3 is three times as many
 	@$(BIN)/python -m pytest tests/faults tests/protocol/test_archive_small.py --campaign $(ROUNDS) --seed $(SEED) $(ARGS)
