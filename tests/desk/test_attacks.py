@@ -12,7 +12,7 @@ from tests.desk.pages import FACTS, furnish
 pytestmark = pytest.mark.timeout(900)
 
 SCRIPT = '"\'><img src=x data-pwned onerror="window.__pwned=1"><script data-pwned>window.__pwned=1</script><svg data-pwned onload=window.__pwned=1>'
-TEMPLATE = "{{7*7}} {{ desk.client.keys }} {% raw %}x{% endraw %} ${7*7} #{7*7} <%= 7*7 %>"
+TEMPLATE = "{{7*1931}} {{ desk.client.keys }} {% raw %}x{% endraw %} ${7*1931} #{7*1931} <%= 7*1931 %>"
 UNSEEN = (
     "left \u202eright\u202c \u2066x\u2069 a\u200bb\u2060c\ufeffd \u2028line\u2029paragraph \u00adsoft \U000e0041tag"
 )
@@ -61,7 +61,7 @@ async def test_no_page_runs_or_hides_what_the_other_side_wrote(room, places):
             await page.goto(room.origin("us") + path)
             await expect(page.locator("main h1")).to_be_visible()
             await unharmed(page, (name, path, lang))
-            assert "49 " not in await page.locator("main").inner_text() or name not in ("hostile", "hostile-case"), path
+            assert "13517" not in await page.locator("main").inner_text(), path
             for banner in await page.locator("[data-banner]").all():
                 assert await banner.is_visible()
         await page.context.close()
