@@ -24,6 +24,8 @@ HOSTILE = [
 
 async def sends(room, party, draft, to=None):
     """A message of a party, seen by the other desk."""
+    if room.desk(party).client.keys.seat != "expert-1":
+        await room.sit(party, "expert-1")
     async with room.desk(party).working() as client:
         sent = await client.send(draft)
     await room.seen(to or ("us" if party == "cn" else "cn"), sent.verdict.number)
