@@ -147,5 +147,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
     terminalreporter.section("parts not run")
     for part, tests in sorted(_missing.items()):
         terminalreporter.line(f"{part}: {tests} test{'s' if tests > 1 else ''}")
-    if not _missing:
+    if left_out := terminalreporter.config.getoption("deselect"):
+        terminalreporter.line(f"left out: {len(left_out)} files of browser tests of the desk (make test-desk)")
+    if not _missing and not left_out:
         terminalreporter.line("none: every part was there")

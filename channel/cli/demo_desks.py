@@ -12,6 +12,7 @@ import threading
 import webbrowser
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
 from channel.cli.homes import Side
 from channel.cli.terminal import Terminal
@@ -19,12 +20,14 @@ from channel.client.client import Client
 from channel.client.composing import Draft
 from channel.client.home import DeskHome
 from channel.client.present import Names, author
-from channel.client.unlocking import kept_passphrase
+from channel.client.unlocking import passphrase_of
 from channel.clock import SystemClock
-from channel.desk.app import Served, serving
 from channel.desk.open_desk import OpenDesk
 from channel.protocol.verdicts import MessageView
-from keys.errors import Problem, WrongUse
+from keys.errors import Problem
+
+if TYPE_CHECKING:
+    from channel.desk.app import Served
 
 WAIT = 30.0
 LANGUAGES = {"US": "en", "CN": "zh"}
@@ -53,14 +56,13 @@ async def show_desks(terminal: Terminal, sides: Mapping[str, Side], *, browser: 
 
 @asynccontextmanager
 async def _opened(side: Side) -> AsyncIterator[tuple[OpenDesk, Served]]:
+    from channel.desk.app import serving  # noqa: PLC0415  every other command starts without the page's parts
+
     home = DeskHome(side.desk)
     try:
         home.set("lang", LANGUAGES[side.code])
         async with OpenDesk(home, clock=SystemClock(), random=os.urandom) as desk, serving(desk) as served:
-            passphrase = kept_passphrase(home)
-            if passphrase is None:
-                raise WrongUse("NO_PASSPHRASE", seat="expert-1")
-            await desk.unlock("expert-1", passphrase)
+            await desk.unlock("expert-1", passphrase_of(home, "expert-1"))
             yield desk, served
     finally:
         home.close()

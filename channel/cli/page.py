@@ -14,7 +14,6 @@ from channel.client.home import DeskHome
 from channel.client.unlocking import check_kept, kept_passphrase
 from channel.clock import SystemClock
 from channel.desk import control
-from channel.desk.app import serving
 from channel.desk.open_desk import IDLE_SECONDS, OpenDesk
 from keys.errors import Refused
 from keys.keyring import Passphrase, read_passphrase
@@ -53,6 +52,8 @@ async def _desk(ctx: Context, port: int, idle: float, *, browser: bool) -> None:
         stop = asyncio.Event()
         for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(ending, stop.set)
+        from channel.desk.app import serving  # noqa: PLC0415  every other command starts without the page's parts
+
         opening = OpenDesk(home, clock=SystemClock(), random=os.urandom, idle_seconds=idle)
         async with opening as opened, serving(opened, port) as served:
             if seat is not None and passphrase is not None:

@@ -70,17 +70,7 @@ def cosigners(client: Client, seats: str | None) -> tuple[bytes, ...]:
     """Signing key ids of the seats; ``WrongUse`` NO_SEAT with those that there are, SELF_APPROVAL for the own one."""
     if seats is None:
         return ()
-    members = client.view.fold.party(client.view.letter).members
-    named = by_name(client.view.fold.party(client.view.letter))
-    own = members[client.keys.sign.kid]
-    kids = []
-    for seat in dict.fromkeys(part.strip() for part in seats.split(",") if part.strip()):
-        if seat not in named:
-            raise WrongUse("NO_SEAT", seat=seat, seats=", ".join(named))
-        if named[seat].person == own.person:
-            raise Refused("SELF_APPROVAL", seat=seat)
-        kids.append(named[seat].kid)
-    return tuple(kids)
+    return drafts.cosigners(client, tuple(dict.fromkeys(part.strip() for part in seats.split(",") if part.strip())))
 
 
 def readers(client: Client, seats: str | None) -> tuple[bytes, ...] | None:

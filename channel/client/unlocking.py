@@ -39,6 +39,14 @@ def kept_passphrase(home: DeskHome) -> Passphrase | None:
     return read_passphrase(beside) if beside.exists() else None
 
 
+def passphrase_of(home: DeskHome, seat: str, typed: str = "") -> Passphrase:
+    """What was typed; where nothing was, that of a trial home. ``WrongUse`` NO_PASSPHRASE where there is neither."""
+    kept = None if typed else kept_passphrase(home)
+    if not typed and kept is None:
+        raise WrongUse("NO_PASSPHRASE", seat=seat)
+    return kept or Passphrase(typed)
+
+
 def check_seat(client: Client) -> None:
     """``WrongUse`` SEAT_KEY for a key file under another seat's name: it would speak as someone else than was asked."""
     member = client.view.fold.party(client.view.letter).members.get(client.keys.sign.kid)

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from channel.client.present import Names
-from channel.desk.break_in import lasting
+from channel.desk.break_in import exercise_time, lasting
 from channel.desk.ringing import Ring, rings
 from channel.i18n import Texts
 from keys.plain import plain, utc
@@ -23,7 +23,6 @@ PAGES = (
 )  # fmt: skip
 """(texts, address, keys) of the pages that can be gone to from anywhere."""
 BREAK_INS = 3
-RUNNING, PAUSED = "running", "paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +91,7 @@ class Bar:
     @property
     def stale(self) -> str:
         """The newest time that the other side has signed, where it is too old; else ""."""
-        # The later of both clocks: a node that shows old notes may well tell an old time.
-        now = max(self._desk.now(), self._desk.clock.now())
-        if self._view.fold.charter is None or self._view.age(now) <= self._view.stale_after():
+        if not self._desk.silent():
             return ""
         newest = max(copy.timed for copy in self._view.copies.values())
         return utc(newest * 1000) if newest else "–"
@@ -132,7 +129,5 @@ class Bar:
         known = self._view.fold.known()
         if known is None or known.mode == 1 or not known.clock.state:
             return ""
-        clock = known.clock
-        x = clock.x + (max(0, self._desk.now() - clock.ts) * clock.rate if clock.state == RUNNING else 0)
-        minutes = x // 60_000
+        minutes = exercise_time(self._desk.client, self._desk.now()) // 60_000
         return f"T+{minutes // 60:02}:{minutes % 60:02}"

@@ -1,6 +1,6 @@
 """What a text is looked at for while it is written: hints, which never keep anybody from going on, and faults.
 
-    hints(client, written, now)           # ambiguous words, numbers without units, an old answer, a closed case, …
+    hints(client, written, texts, silent) # ambiguous words, numbers without units, an old answer, a closed case, …
     faults(client, written, random)       # what the book, the header and the log would refuse, at the field
 
 A fault is what sending would be refused for, found by making the very message, which is then thrown away. From
@@ -52,24 +52,23 @@ class Hint:
 # --- hints ------------------------------------------------------------------------------------------------------------
 
 
-def hints(client: Client, written: Written, texts: Texts, now: int) -> list[Hint]:
-    """Everything to look at, the graver first."""
+def hints(client: Client, written: Written, texts: Texts, silent: int) -> list[Hint]:
+    """Everything to look at, the graver first. ``silent``: as ``OpenDesk.silent`` has it."""
     return [
-        *_of_channel(client, written, texts, now),
+        *_of_channel(client, written, texts, silent),
         *_of_case(client, written),
         *_of_references(client, written),
         *_of_words(written, texts),
     ]
 
 
-def _of_channel(client: Client, written: Written, texts: Texts, now: int) -> list[Hint]:
+def _of_channel(client: Client, written: Written, texts: Texts, silent: int) -> list[Hint]:
     found = []
     if client.view.fold.suspended():
         open_ = texts.say("channel.suspended_open")
         found.append(Hint("desk.compose.hint_suspended", {"open": open_}))
-    age = client.view.age(now)
-    if age > client.view.stale_after():
-        found.append(Hint("desk.compose.hint_stale", {"age": texts.duration(age)}))
+    if silent:
+        found.append(Hint("desk.compose.hint_stale", {"age": texts.duration(silent)}))
     if written.did:
         found.append(Hint("desk.compose.hint_draft", {"did": written.did[:8]}, f"/approvals/{written.did}"))
     return found

@@ -22,7 +22,7 @@ from channel.client.client import Client, SeatKeys
 from channel.client.home import DeskHome
 from channel.desk.opened import OpenedTexts
 from channel.desk.windows import Windows
-from keys.errors import Problem, Refused, SecurityAlarm, Unavailable, Unverified
+from keys.errors import Problem, SecurityAlarm, Unavailable, Unverified
 
 if TYPE_CHECKING:
     from channel.client.wire import LinkState
@@ -170,6 +170,17 @@ class OpenDesk:
         """The node's time, ms UTC."""
         return self.clock.now() + self.offset
 
+    def silent(self) -> int:
+        """How old the newest signed time of the other side is, in seconds, where that is too old to seal unasked; else 0.
+
+        By the later of both clocks: a node that shows old notes may well tell an old time.
+        """
+        view = self.client.view
+        if view.fold.charter is None:
+            return 0
+        age = view.age(max(self.now(), self.clock.now()))
+        return age if age > view.stale_after() else 0
+
     @property
     def skewed(self) -> bool:
         """Whether this machine's clock is too far from the node's to be believed."""
@@ -314,9 +325,3 @@ class OpenDesk:
             if not self.locked and self.idle_left() <= 0:
                 self.lock()
             await asyncio.sleep(0.5)
-
-
-def check_unlocked(desk: OpenDesk) -> None:
-    """``Refused`` LOCKED unless a person is at the desk."""
-    if desk.locked:
-        raise Refused("LOCKED")

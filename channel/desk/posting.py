@@ -31,6 +31,11 @@ class Form:
         return name in self.fields
 
 
+def inside(path: str, otherwise: str = "/") -> str:
+    """An address of this page that a form names, and of nothing else."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() else otherwise
+
+
 async def read_post(request: web.Request) -> Form:
     """The form of a request. ``Refused`` DESK_ORIGIN for one that this page did not make, TOO_BIG, ``Malformed`` REQUEST."""
     fields: dict[str, list[str]] = {}

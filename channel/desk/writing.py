@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from channel.client.composing import LEVELS, Draft, closing
+from channel.client.drafts import cosigners
 from channel.client.moves import move_of
 from channel.client.present import find, find_case
 from channel.client.receipts import correction_about
-from channel.client.seats import by_name
 from channel.desk import forms
 from channel.protocol.draft import open_own, seal_own
 from channel.protocol.header import Move
@@ -176,7 +176,7 @@ def draft_with(client: Client, written: Written, body: dict[str, Any]) -> Draft:
         case=case,
         refs=refs,
         status="test" if written.test or written.fmt == "F01" else "message",
-        cosign=signers(client, written.cosign),
+        cosign=cosigners(client, written.cosign),
         single=written.single,
         move=move,
         ans=written.ans or None,
@@ -186,19 +186,6 @@ def draft_with(client: Client, written: Written, body: dict[str, Any]) -> Draft:
         ack_by=written.ack_by,
         reply_by=written.reply_by,
     )
-
-
-def signers(client: Client, names: tuple[str, ...]) -> tuple[bytes, ...]:
-    """Signing key ids of own seats. ``WrongUse`` NO_SEAT, ``Refused`` SELF_APPROVAL for the own person."""
-    party = client.view.fold.party(client.view.letter)
-    named = by_name(party)
-    own = party.members[client.keys.sign.kid]
-    for name in names:
-        if name not in named:
-            raise WrongUse("NO_SEAT", seat=name, seats=", ".join(named))
-        if named[name].person == own.person:
-            raise Refused("SELF_APPROVAL", seat=name)
-    return tuple(named[name].kid for name in names)
 
 
 def _bound(

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
 from channel.client import drafts
+from channel.desk import outgoing
+from channel.desk.bar import Bar
+from channel.desk.posting import Form
+from channel.i18n import Texts
+from keys.errors import Refused
 from tests.desk.writings import close_pages, messages, write
 
 CODED = {"entry": "MAPLE 00"}
@@ -260,3 +266,18 @@ async def test_more_signers_make_a_draft_once(room):
     assert len(found) == 1
     assert messages(desk) == before
     assert room.console == []
+
+
+async def test_a_node_that_tells_an_old_time_does_not_save_the_question_before_sealing(room):
+    """How old the other side's newest sign is counts by the later clock, wherever it is asked: bar, hints, review."""
+    desk, said = room.desk("us"), Texts("en")
+    room.clock.ahead += 300
+    told, desk.offset = desk.offset, -300_000
+    try:
+        assert outgoing.stale_age(desk, said) != ""
+        with pytest.raises(Refused, match="STALE_LINK"):
+            outgoing.check_fresh(desk, Form({}, {}))
+        assert Bar(desk, "en").stale != ""
+    finally:
+        room.clock.ahead -= 300
+        desk.offset = told

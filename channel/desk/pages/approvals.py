@@ -21,7 +21,6 @@ from channel.desk.posting import Form, read_post
 from channel.desk.showing import DESK, LANG, go, page, texts
 from channel.desk.watch_words import length
 from keys.errors import Problem, Refused, WrongUse
-from keys.keyring import Passphrase
 
 if TYPE_CHECKING:
     from channel.client.client import Client
@@ -208,12 +207,9 @@ async def second(request: web.Request) -> web.Response:
     """Another signer's, with that person's own passphrase; then the first person is at the desk again."""
     form, desk = await read_post(request), request.app[DESK]
     seat, typed = form.text("seat"), form.text("passphrase")
-    kept = unlocking.kept_passphrase(desk.home)
     try:
         _check_other(desk, seat)
-        if not typed and kept is None:
-            raise WrongUse("NO_PASSPHRASE", seat=seat)
-        async with desk.as_second(seat, Passphrase(typed) if typed or kept is None else kept) as client:
+        async with desk.as_second(seat, unlocking.passphrase_of(desk.home, seat, typed)) as client:
             sent = await _signed(desk, client, request, form)
     except (Refused, WrongUse) as e:
         async with desk.working() as client:

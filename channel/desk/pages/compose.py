@@ -176,7 +176,7 @@ def _form(client: Client, written: Written, said: Texts, desk: OpenDesk) -> dict
     """What the page shows of a text, filled in as it is."""
     form, policy = client.book().files.formats[written.fmt], client.view.fold.policy(client.view.letter)
     at = client.view.fold.case_level(find_case(client, written.case).ph) if written.case else None
-    rungs = [policy.level(code) for code in reversed(ORDER)]
+    words, rungs = forms.seat_words(client, said), [policy.level(code) for code in reversed(ORDER)]
     if written.op == "raise":
         rungs = [rung for rung in rungs if at is None or ORDER.index(rung.code) > ORDER.index(at)]
     return {
@@ -187,7 +187,7 @@ def _form(client: Client, written: Written, said: Texts, desk: OpenDesk) -> dict
         "rungs": [(rung, need(said, rung.enter)) for rung in rungs],
         "steps_up": checking.steps_up(client, written),
         "seats": _own_seats(client, said),
-        "readers": [(seat, forms.seat_words(client, said)[seat]) for seat in forms.seats(client)],
+        "readers": [(seat, words[seat]) for seat in forms.seats(client)],
         "answers": client.book().files.lists["answer"].codes if written.fmt in ANSWERING else {},
         "corrections": CORRECTIONS if written.fmt == "F14" else (),
         "tlp": client.book().files.lists["tlp"].codes,
@@ -204,7 +204,7 @@ def _beside(client: Client, written: Written, said: Texts, desk: OpenDesk) -> di
     body, _ = forms.read_body(client, written.fmt, written.values)
     coded = client.book().coded_text(str(body.get("entry", "")), body.get("slots", {}), other.lang)
     return {
-        "hints": checking.hints(client, written, said, max(desk.now(), desk.clock.now())),
+        "hints": checking.hints(client, written, said, desk.silent()),
         "needed": checking.signers_needed(client, written, said),
         "other": other,
         "other_groups": forms.form_groups(client, written.fmt, written.values, other),

@@ -24,8 +24,7 @@ from channel.desk.posting import Form, read_post
 from channel.desk.posts import RELIEVERS, AtPost, Signing
 from channel.desk.showing import DESK, LANG, go, page, texts
 from channel.desk.watch_words import Shown
-from keys.errors import Problem, Refused, WrongUse
-from keys.keyring import Passphrase
+from keys.errors import Problem, Refused
 
 if TYPE_CHECKING:
     from channel.client.client import Client, SeatKeys
@@ -239,10 +238,5 @@ async def _sign(desk: OpenDesk, at: AtPost, signing: Signing) -> None:
 async def _keys(desk: OpenDesk, form: Form, name: str) -> SeatKeys:
     """The keys of the person whose seat and passphrase the form names; a trial home keeps the passphrase."""
     seat, typed = form.text(name), form.text(f"{name}_passphrase")
-    kept = unlocking.kept_passphrase(desk.home)
     unlocking.check_kept(desk.home, seat)
-    if not typed and kept is None:
-        raise WrongUse("NO_PASSPHRASE", seat=seat)
-    return await asyncio.to_thread(
-        unlocking.unlock, desk.home, seat, Passphrase(typed) if typed or kept is None else kept
-    )
+    return await asyncio.to_thread(unlocking.unlock, desk.home, seat, unlocking.passphrase_of(desk.home, seat, typed))

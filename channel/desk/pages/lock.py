@@ -8,12 +8,11 @@ from channel.client import unlocking
 from channel.client.present import Names
 from channel.client.seats import by_name
 from channel.desk.open_desk import OpenDesk
-from channel.desk.posting import read_post
+from channel.desk.posting import inside, read_post
 from channel.desk.ringing import rings
 from channel.desk.showing import DESK, LANG, go, page, texts
 from channel.i18n import LANGUAGES
-from keys.errors import Problem, WrongUse
-from keys.keyring import Passphrase
+from keys.errors import Problem
 from keys.plain import plain
 
 WRITING = ("/compose/", "/review/")
@@ -44,7 +43,7 @@ def _locked(request: web.Request, next_: str, seat: str = "", problem: Problem |
         seats=[(seat, _named(desk, seat, request.get(LANG, "en"))) for seat in desk.home.seats()],
         kept=unlocking.kept_passphrase(desk.home) is not None,
         seat=seat,
-        next=_inside(next_),
+        next=inside(next_),
         problem=problem,
     )
 
@@ -60,15 +59,12 @@ async def unlock(request: web.Request) -> web.Response:
     """Let a person in, with their passphrase; a trial home keeps one beside its keys."""
     form = await read_post(request)
     desk = request.app[DESK]
-    kept = unlocking.kept_passphrase(desk.home)
-    typed = form.text("passphrase")
+    seat = form.text("seat")
     try:
-        if not typed and kept is None:
-            raise WrongUse("NO_PASSPHRASE", seat=form.text("seat"))
-        await desk.unlock(form.text("seat"), Passphrase(typed) if typed or kept is None else kept)
+        await desk.unlock(seat, unlocking.passphrase_of(desk.home, seat, form.text("passphrase")))
     except Problem as e:
-        return _locked(request, form.text("next"), form.text("seat"), e)
-    return go(_first(desk, _inside(form.text("next"))))
+        return _locked(request, form.text("next"), seat, e)
+    return go(_first(desk, inside(form.text("next"))))
 
 
 async def language(request: web.Request) -> web.Response:
@@ -77,7 +73,7 @@ async def language(request: web.Request) -> web.Response:
     if form.text("lang") in LANGUAGES:
         request.app[DESK].home.set("lang", form.text("lang"))
         request[LANG] = form.text("lang")
-    return go(_inside(form.text("back")))
+    return go(inside(form.text("back")))
 
 
 def _first(desk: OpenDesk, next_: str) -> str:
@@ -91,8 +87,3 @@ def _named(desk: OpenDesk, seat: str, lang: str) -> str:
     view = desk.client.view
     member = None if view.fold.charter is None else by_name(view.fold.party(view.letter)).get(seat)
     return seat if member is None else f"{plain(Names(desk.client, texts(lang)).place(view.letter, member))} · {seat}"
-
-
-def _inside(path: str) -> str:
-    """An address of this page, and of nothing else."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() else "/"

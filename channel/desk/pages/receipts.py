@@ -17,12 +17,11 @@ from channel.client.composing import Draft
 from channel.client.present import payload_of
 from channel.client.typed import moment, sayable
 from channel.desk.pages.thread import KEY_FIELDS, Failed, message_of, show
-from channel.desk.posting import Form, read_post
+from channel.desk.posting import Form, inside, read_post
 from channel.desk.referring import about_first, body_of, first_ref
 from channel.desk.showing import DESK, LANG, go, texts
 from channel.i18n import LANGUAGES
-from keys.errors import Problem, Refused, WrongUse
-from keys.keyring import Passphrase
+from keys.errors import Problem, Refused
 
 if TYPE_CHECKING:
     from channel.client.client import Client
@@ -84,7 +83,7 @@ async def ack(request: web.Request, client: Client, message: MessageView, form: 
     else:
         await client.ack(message, step, why, at)
         desk.say_next("desk.thread.acked", number=number, step=said)
-    return go(_back(form, f"/m/{number}"))
+    return go(inside(form.text("back"), f"/m/{number}"))
 
 
 def _same_time(client: Client, message: MessageView, at: int) -> bool:
@@ -146,8 +145,7 @@ async def _send(
 ) -> web.Response:
     """Send an F02 about a message, unless the very same was sent before; one person's signature is enough for it."""
     desk = request.app[DESK]
-    age = client.view.age(desk.now())
-    if age > client.view.stale_after() and not form.text("stale_ok"):
+    if desk.silent() and not form.text("stale_ok"):
         raise Unsaid("desk.thread.fault_stale")
     draft = Draft(fmt="F02", body=body, lang=lang, case=message.case, refs=(message.ph,))
     before = _sent_before(client, message, body)
@@ -156,7 +154,7 @@ async def _send(
     else:
         sent = await client.send(draft)
         desk.say_next("desk.thread.sent", number=sent.verdict.number)
-    return go(_back(form, f"/m/{message.verdict.number}"))
+    return go(inside(form.text("back"), f"/m/{message.verdict.number}"))
 
 
 def _sent_before(client: Client, message: MessageView, body: dict[str, Any]) -> str:
@@ -179,7 +177,7 @@ async def confirm(request: web.Request) -> web.Response:
             raise
         async with desk.working() as client:
             return show(request, client, message_of(client, number), Failed("confirm", form, e))
-    return go(_back(form, f"/m/{number.upper()}"))
+    return go(inside(form.text("back"), f"/m/{number.upper()}"))
 
 
 def _person(desk: OpenDesk, form: Form) -> AbstractAsyncContextManager[Client]:
@@ -187,18 +185,9 @@ def _person(desk: OpenDesk, form: Form) -> AbstractAsyncContextManager[Client]:
     seat, typed = form.text("seat"), form.text("passphrase")
     if not desk.locked and seat == desk.client.keys.seat:
         return desk.working()
-    kept = unlocking.kept_passphrase(desk.home)
-    if not typed and kept is None:
-        raise WrongUse("NO_PASSPHRASE", seat=seat)
-    return desk.as_second(seat, Passphrase(typed) if typed or kept is None else kept)
+    return desk.as_second(seat, unlocking.passphrase_of(desk.home, seat, typed))
 
 
 def _lang(form: Form, reader: str) -> Any:
     """The language that the words are in, as the form says; else the reader's."""
     return form.text("lang") if form.text("lang") in LANGUAGES else reader
-
-
-def _back(form: Form, otherwise: str) -> str:
-    """Where the form wants to lead, inside this page alone."""
-    path = form.text("back")
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() else otherwise

@@ -112,7 +112,7 @@ def show(request: web.Request, client: Client, message: MessageView, failed: Fai
         "links": _links(client, message, said),
         "proofs": proofs(client, message.verdict),
         "failed": failed, "typed": failed.form if failed else None,
-        "stale": client.view.age(desk.now()) > client.view.stale_after(),
+        "stale": desk.silent() > 0,
         "key_fields": KEY_FIELDS, "quick": QUICK, "languages": LANGUAGES,
     }  # fmt: skip
     values |= _acts(client, message, opened)
@@ -305,15 +305,15 @@ async def record(request: web.Request) -> web.Response:
             raise Refused("NOT_FOUND") from None
         if verdict is None:
             return go(f"/m/{_number(client, ref)}")
-        doc = verdict.doc
+        doc, rendered = verdict.doc, record_view.rendered(client, verdict, said)
         about = client.view.fold.find(doc.ph) if isinstance(doc, Ack | Confirm) else None
         counts = isinstance(doc, Ack | Confirm | Watch) and not verdict.reason and verdict.envelope is not None
         own = verdict.letter == client.view.letter
         return page(
             request, "record.html", title="desk.thread.record", v=verdict,
             place=record_view.record_number(client, verdict),
-            lines=as_html(record_view.rendered(client, verdict, said), lang),
-            rendered=bool(record_view.rendered(client, verdict, said)),
+            lines=as_html(rendered, lang),
+            rendered=bool(rendered),
             plain=record_view.unrendered(client, verdict, said),
             standing=record_view.standing(client, verdict, said),
             who=[Names(client, said).speaker(verdict.letter, s) for s in verdict.signers],
