@@ -16,7 +16,6 @@ from msgspec import UNSET
 
 from channel.client.client import Client
 from channel.client.composing import Draft, compose, seal_keys
-from channel.client.seats import by_name
 from channel.client.view import LETTERS
 from channel.protocol import people
 from channel.protocol.draft import Proposal, open_own, proposal_body, read_proposal, seal_own
@@ -69,19 +68,6 @@ class Waiting:
     def missing(self) -> tuple[bytes, ...]:
         """Key ids of those who have not signed."""
         return tuple(kid for kid in self.signers if kid not in self.signatures)
-
-
-def cosigners(client: Client, names: tuple[str, ...]) -> tuple[bytes, ...]:
-    """Signing key ids of own seats. ``WrongUse`` NO_SEAT, ``Refused`` SELF_APPROVAL for the own person."""
-    party = client.view.fold.party(client.view.letter)
-    named = by_name(party)
-    own = party.members[client.keys.sign.kid]
-    for name in names:
-        if name not in named:
-            raise WrongUse("NO_SEAT", seat=name, seats=", ".join(named))
-        if named[name].person == own.person:
-            raise Refused("SELF_APPROVAL", seat=name)
-    return tuple(named[name].kid for name in names)
 
 
 async def propose(client: Client, draft: Draft, did: bytes | None = None) -> Waiting:
