@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from channel.cli.group import Context
-from channel.client import drafts
-from channel.client import seats as seats_
+from channel.client import drafts, typed
 from channel.client.client import Client
 from channel.client.composing import Draft, header_of, seal_keys
 from channel.client.present import Names, as_item, need, status, worded
@@ -71,7 +70,7 @@ def cosigners(client: Client, seats: str | None) -> tuple[bytes, ...]:
     """Signing key ids of the seats; ``WrongUse`` NO_SEAT with those that there are, SELF_APPROVAL for the own one."""
     if seats is None:
         return ()
-    return seats_.cosigners(client, tuple(dict.fromkeys(part.strip() for part in seats.split(",") if part.strip())))
+    return typed.cosigners(client, tuple(dict.fromkeys(part.strip() for part in seats.split(",") if part.strip())))
 
 
 def readers(client: Client, seats: str | None) -> tuple[bytes, ...] | None:

@@ -10,10 +10,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from keys.errors import Refused, WrongUse
-
 if TYPE_CHECKING:
-    from channel.client.client import Client
     from channel.protocol.verdicts import PartyView
     from keys.documents import Member
 
@@ -33,16 +30,3 @@ def by_name(party: PartyView) -> dict[str, Member]:
         number = taken[member.seat]
         found[member.seat if number == 1 else f"{member.seat}.{number}"] = party.members.get(member.kid, member)
     return found
-
-
-def cosigners(client: Client, names: tuple[str, ...]) -> tuple[bytes, ...]:
-    """Signing key ids of own seats. ``WrongUse`` NO_SEAT, ``Refused`` SELF_APPROVAL for the own person."""
-    party = client.view.fold.party(client.view.letter)
-    named = by_name(party)
-    own = party.members[client.keys.sign.kid]
-    for name in names:
-        if name not in named:
-            raise WrongUse("NO_SEAT", seat=name, seats=", ".join(named))
-        if named[name].person == own.person:
-            raise Refused("SELF_APPROVAL", seat=name)
-    return tuple(named[name].kid for name in names)

@@ -9,11 +9,15 @@ import math
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unicodedata import category
 
-from keys.errors import WrongUse
+from channel.client.seats import by_name
+from keys.errors import Refused, WrongUse
 from keys.plain import LAST_TIME, has_control
+
+if TYPE_CHECKING:
+    from channel.client.client import Client
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
@@ -74,3 +78,16 @@ def material_of(path: Path) -> dict[str, Any]:
     except OSError as e:
         raise WrongUse("NO_FILE", path=path, why=e.strerror or "?") from e
     return {"name": path.name, "size": size, "sha256": digest.digest()}
+
+
+def cosigners(client: Client, names: tuple[str, ...]) -> tuple[bytes, ...]:
+    """Signing key ids of own seats. ``WrongUse`` NO_SEAT, ``Refused`` SELF_APPROVAL for the own person."""
+    party = client.view.fold.party(client.view.letter)
+    named = by_name(party)
+    own = party.members[client.keys.sign.kid]
+    for name in names:
+        if name not in named:
+            raise WrongUse("NO_SEAT", seat=name, seats=", ".join(named))
+        if named[name].person == own.person:
+            raise Refused("SELF_APPROVAL", seat=name)
+    return tuple(named[name].kid for name in names)

@@ -20,7 +20,7 @@ from channel.client.composing import LEVELS, Draft, closing
 from channel.client.moves import move_of
 from channel.client.present import find, find_case
 from channel.client.receipts import correction_about
-from channel.client.seats import cosigners
+from channel.client.typed import cosigners
 from channel.desk import forms
 from channel.protocol.draft import open_own, seal_own
 from channel.protocol.header import Move
