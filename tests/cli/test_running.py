@@ -211,7 +211,12 @@ def test_a_message_that_is_not_there(machine, first, ref):
 
 def test_show_is_the_whole_message_in_either_language(machine, first):
     """Header with names, recipients, deadlines and receipt time; fields by their codes' words; the number at the end."""
-    english, chinese = (machine.command("cn", "show", first["number"], lang=lang).stdout for lang in ("en", "zh"))
+
+    def shown(lang):
+        return machine.command("cn", "show", first["number"], lang=lang).stdout
+
+    machine.until(lambda: re.search("^Receipt time", shown("en"), re.MULTILINE))  # its node writes it within seconds
+    english, chinese = shown("en"), shown("zh")
     for line in (
         "EXERCISE / 演练",
         "From: US · US Expert 1 · Expert 1 · designated expert · as designated expert",
